@@ -1,0 +1,197 @@
+/* The engine: (state, event, now) → effects. It does no input or output, reads no clock and starts no thread.
+ *
+ * Everything that happens is told to it by a call; everything it wants done goes through struct engine_effects, which
+ * only stages it: the caller writes the journal first, and only when that is done lets commands and replies leave.
+ * Whatever ends a request (an ack, a refusal, its deadline, a drain, recovery) goes through one function, so that it
+ * has exactly one outcome. */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "base/clock.h"
+#include "core/counters.h"
+#include "core/registry.h"
+#include "core/store.h"
+
+/* --- configuration
+ * ---------------------------------------------------------------------------------------------------- */
+
+struct engine_config {
+    struct store_limits store;
+    uint32_t ack_timeout_ms;
+    uint32_t quarantine_ms;
+    uint32_t drain_ms;
+    uint32_t trackers_max; /* of which presence is kept */
+    uint32_t request_bytes_max;
+    uint32_t ack_bytes_max;
+    double user_rate; /* requests per second; 0: no limit */
+    double user_burst;
+    const char *prefix;              /* before every topic */
+    const char *reply_default;       /* without the prefix; {action} stands for the action */
+    const char *const *reply_topics; /* filters of allowed reply topics; none: all */
+    size_t reply_topic_count;
+    const char *const *own_topics; /* with the prefix: never a reply topic */
+    size_t own_topic_count;
+};
+
+/* --- effects
+ * ---------------------------------------------------------------------------------------------------------- */
+
+enum journal_kind {
+    JOURNAL_REQUEST, /* by request id: until its reply is delivered */
+    JOURNAL_ANSWER,  /* by request id: for the dedup window */
+    JOURNAL_STATES,  /* by tracker id: last acked states */
+    JOURNAL_KIND_COUNT,
+};
+
+struct engine_command {
+    uint64_t id;
+    struct bytes topic;
+    struct bytes payload;
+    struct bytes ack_topic;
+    struct bytes content_type; /* data NULL: none */
+    uint64_t deadline_ms;      /* monotonic: it must not leave after that */
+};
+
+struct engine_reply {
+    uint64_t id;
+    struct bytes topic;
+    struct bytes payload;
+    struct bytes correlation; /* data NULL: none */
+    const char *content_type;
+};
+
+enum engine_event_kind {
+    EVENT_REQUEST_ACCEPTED,
+    EVENT_REQUEST_REFUSED,
+    EVENT_REQUEST_DUPLICATE,
+    EVENT_REPLY_TOPIC_REFUSED,
+    EVENT_COMMAND_STAGED,
+    EVENT_COMMAND_SENT,
+    EVENT_REQUEST_SETTLED,
+    EVENT_ACK_IGNORED,
+    EVENT_PRESENCE,
+};
+
+/* A change that is worth a line in the log. Members that do not fit the kind are zero. */
+struct engine_event {
+    enum engine_event_kind kind;
+    uint64_t id;
+    int32_t tracker_id;
+    int32_t user_id;
+    enum action action;
+    const char *profile;
+    enum code code;
+    enum outcome outcome;
+    bool online;
+    const char *why;    /* EVENT_ACK_IGNORED, EVENT_REQUEST_DUPLICATE */
+    struct bytes topic; /* EVENT_REPLY_TOPIC_REFUSED, EVENT_ACK_IGNORED */
+    uint64_t queue_ms;  /* from arrival until its turn */
+    uint64_t device_ms; /* from the command until the end */
+    uint64_t total_ms;
+};
+
+/* What it is given is borrowed for the call. */
+struct engine_effects {
+    void *ctx;
+    void (*journal_put)(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record);
+    void (*journal_delete)(void *ctx, enum journal_kind kind, uint64_t id);
+    void (*command)(void *ctx, const struct engine_command *command);
+    void (*cancel)(void *ctx, uint64_t id); /* a command that was not handed to the broker yet never will be */
+    void (*reply)(void *ctx, const struct engine_reply *reply);
+    void (*event)(void *ctx, const struct engine_event *event);
+};
+
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------- */
+
+struct engine;
+
+/* Request ids count up from first_id. Config is borrowed until the next engine_reload. */
+struct engine *engine_new(const struct engine_config *config, const struct engine_effects *effects, uint64_t first_id);
+void engine_free(struct engine *e); /* takes NULL */
+
+/* New registry, profiles and limits; takes registry and profiles over. registry NULL keeps the one that there is. */
+void engine_reload(struct engine *e, const struct engine_config *config, struct registry *registry,
+                   struct profiles *profiles);
+
+/* Records that the journal held, each in ascending order of ids, all before the first other event: answers, states,
+ * requests. -EBADMSG: not a record that this version wrote. */
+int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record, struct instant now);
+
+/* --- events
+ * ----------------------------------------------------------------------------------------------------------- */
+
+/* A PUBLISH on any topic that the service subscribes to. */
+struct engine_message {
+    struct bytes topic;
+    struct bytes payload;
+    struct bytes response_topic; /* data NULL: none */
+    struct bytes correlation;    /* data NULL: none */
+    struct bytes content_type;   /* data NULL: none */
+    uint32_t expiry_s;
+    bool has_expiry;
+    bool retain;
+    bool dup;
+};
+
+void engine_message(struct engine *e, const struct engine_message *message, struct instant now);
+
+/* The connection is (re)made: presence is being read back, and no command starts until it is. */
+void engine_presence_reading(struct engine *e);
+/* All retained presence was read: who was not heard of is offline. */
+void engine_presence_read(struct engine *e, struct instant now);
+
+/* The command was handed to the broker / the broker refused it / the reply was acknowledged by the broker. */
+void engine_command_sent(struct engine *e, uint64_t id, struct instant now);
+void engine_command_refused(struct engine *e, uint64_t id, struct instant now);
+void engine_reply_delivered(struct engine *e, uint64_t id);
+
+/* What was staged for the journal since the last call is in it / could not be written. */
+void engine_journal_committed(struct engine *e);
+void engine_journal_failed(struct engine *e, struct instant now);
+
+/* The outbox has no room to spare: new requests get code 8. */
+void engine_set_outbox_full(struct engine *e, bool full);
+
+/* The clock moved. */
+void engine_tick(struct engine *e, struct instant now);
+
+/* Milliseconds until engine_tick has something to do, -1: never. */
+int64_t engine_wait_ms(const struct engine *e, struct instant now);
+
+/* Shut down: queued requests end now, those in flight at the latest in drain_ms. */
+void engine_drain(struct engine *e, struct instant now);
+
+/* The broker kept nothing: every state is to be published again. */
+void engine_republish_states(struct engine *e, struct instant now);
+
+/* --- states of outputs
+ * ------------------------------------------------------------------------------------------------ */
+
+/* The oldest state that is to be published and is dirty since before `since_ms`: appends topic and payload. False when
+ * there is none. A tracker whose state changes often is published once for many changes. */
+bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic, struct buffer *payload);
+bool engine_has_states(const struct engine *e);
+
+/* --- looking in
+ * ------------------------------------------------------------------------------------------------------- */
+
+struct counters *engine_counters(struct engine *e);
+
+struct engine_totals {
+    size_t pending;
+    size_t queued;
+    size_t online;
+    size_t trackers;
+    size_t remembered; /* requests in the dedup table */
+};
+
+struct engine_totals engine_totals(const struct engine *e);
+
+bool engine_is_draining(const struct engine *e);
+
+/* The filters of every ack and presence topic, each once: appended as NUL-terminated strings, acks first. Returns how
+ * many are acks; *count is how many there are in all. */
+size_t engine_filters(const struct engine *e, struct buffer *out, size_t *count);
+
+#endif

@@ -1,0 +1,73 @@
+/* Who may switch what: an immutable snapshot of users, sessions and trackers.
+ *
+ * It is built once (registry_new, registry_add_*), from a file or a database, and then only read. Users come before
+ * their sessions and trackers. */
+#ifndef CORE_REGISTRY_H
+#define CORE_REGISTRY_H
+
+#include "base/digest.h"
+
+enum { REGISTRY_OUTPUTS_MAX = 64 };
+
+struct registry_user {
+    int32_t id;
+    bool blocked;
+};
+
+struct registry_session {
+    struct digest hash_sha256; /* of the lower-case hash */
+    int32_t user_id;
+    bool master;           /* every right, every tracker of the account */
+    bool may_set_output;   /* the right tracker_set_output */
+    bool all_trackers;     /* no list: all of the account */
+    int64_t expires_at_ms; /* wall clock; INT64_MAX: never */
+    int32_t *trackers;     /* sorted */
+    size_t tracker_count;
+};
+
+struct registry_tracker {
+    int32_t id;
+    int32_t user_id;
+    uint16_t model;  /* index: registry_model */
+    uint8_t outputs; /* 0: as the profile says */
+    bool blocked;
+    bool clone;
+    bool has_reserved;
+    uint64_t reserved; /* bit n: output n + 1; where has_reserved, in place of the profile's */
+    const char *device_id;
+    const char *vars; /* name NUL value NUL … NUL */
+};
+
+struct registry;
+
+struct registry *registry_new(void);
+void registry_free(struct registry *r); /* takes NULL */
+
+/* Everything given is copied. 0; -EEXIST: this id or hash is there already; -ENOENT: no such user; -ENOSPC: more than
+ * 65535 models. */
+int registry_add_user(struct registry *r, const struct registry_user *user);
+int registry_add_session(struct registry *r, const struct registry_session *session);
+int registry_add_tracker(struct registry *r, const struct registry_tracker *tracker, const char *model);
+
+/* NULL where there is none. */
+const struct registry_user *registry_find_user(const struct registry *r, int32_t id);
+const struct registry_session *registry_find_session(const struct registry *r, const struct digest *hash_sha256);
+const struct registry_tracker *registry_find_tracker(const struct registry *r, int32_t id);
+
+/* By device_id; of several with the same one, the first. */
+const struct registry_tracker *registry_find_device(const struct registry *r, struct bytes device_id);
+
+bool registry_session_sees(const struct registry_session *session, const struct registry_tracker *tracker);
+
+size_t registry_user_count(const struct registry *r);
+size_t registry_session_count(const struct registry *r);
+size_t registry_tracker_count(const struct registry *r);
+const struct registry_tracker *registry_tracker_at(const struct registry *r, size_t index);
+
+size_t registry_model_count(const struct registry *r);
+const char *registry_model(const struct registry *r, size_t index);
+
+/* True when the text may become part of a topic: no +, # or control characters, and UTF-8. */
+bool registry_text_is_safe(struct bytes text);
+
+#endif

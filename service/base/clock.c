@@ -1,0 +1,63 @@
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static struct timespec read_clock(clockid_t which)
+{
+    struct timespec ts = {0};
+
+    clock_gettime(which, &ts);
+    return ts;
+}
+
+struct instant clock_now(void)
+{
+    struct timespec mono = read_clock(CLOCK_MONOTONIC);
+    struct timespec wall = read_clock(CLOCK_REALTIME);
+
+    return (struct instant){
+        .mono_ms = (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000,
+        .wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+    };
+}
+
+uint64_t clock_mono_us(void)
+{
+    struct timespec mono = read_clock(CLOCK_MONOTONIC);
+
+    return (uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000;
+}
+
+void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+
+    gmtime_r(&seconds, &parts);
+    strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(out + 19, CLOCK_TEXT_SIZE - 19, ".%03uZ", (unsigned)(wall_ms % 1000) % 1000u);
+}
+
+int clock_parse(const char *text, int64_t *wall_ms)
+{
+    struct tm parts = {0};
+    struct tm again;
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    time_t seconds;
+
+    if (!rest)
+        return -EINVAL;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    if (strcmp(rest, "Z") != 0)
+        return -EINVAL;
+    seconds = timegm(&parts);
+    gmtime_r(&seconds, &again); /* 30 February would come back as another day */
+    if (again.tm_mday != parts.tm_mday)
+        return -EINVAL;
+    *wall_ms = (int64_t)seconds * 1000;
+    return 0;
+}

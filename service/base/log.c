@@ -1,0 +1,149 @@
+#include "base/log.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+enum { FLUSH_AT = 64 * 1024 };
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+static struct {
+    enum log_level level;
+    bool json;
+    int fd;
+    struct buffer lines;
+} log_state = {.level = LOG_INFO, .fd = STDERR_FILENO};
+
+void log_set_level(enum log_level level)
+{
+    log_state.level = level;
+}
+
+void log_set_json(bool json)
+{
+    log_state.json = json;
+}
+
+void log_set_fd(int fd)
+{
+    log_flush();
+    log_state.fd = fd;
+}
+
+bool log_level_from_name(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_is_on(enum log_level level)
+{
+    return level <= log_state.level;
+}
+
+static bool needs_escape(uint8_t c)
+{
+    return c < 0x20 || c == '"' || c == '\\' || c == 0x7F;
+}
+
+/* JSON's escapes serve both formats. What is not UTF-8 is shown byte by byte, as Latin-1. */
+static void put_escaped(struct buffer *b, struct bytes text)
+{
+    bool utf8;
+
+    if (text.len > LOG_TEXT_MAX)
+        text.len = LOG_TEXT_MAX;
+    utf8 = bytes_are_utf8(text);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+
+        if (needs_escape(c) || (!utf8 && c >= 0x80))
+            buffer_printf(b, "\\u%04x", c);
+        else
+            buffer_put_u8(b, c);
+    }
+}
+
+/* Bare words read better in text lines; anything with a blank or an escape goes into quotes. */
+static bool is_word(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (needs_escape(text.data[i]) || text.data[i] == ' ' || text.data[i] == '=' || text.data[i] >= 0x80)
+            return false;
+    }
+    return text.len > 0 && text.len <= LOG_TEXT_MAX;
+}
+
+static void put_quoted(struct buffer *b, struct bytes text)
+{
+    buffer_put_u8(b, '"');
+    put_escaped(b, text);
+    buffer_put_u8(b, '"');
+}
+
+static void put_json_line(struct buffer *b, const char *at, const char *level, const char *event,
+                          const struct log_field *field)
+{
+    buffer_printf(b, "{\"at\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", at, level, event);
+    for (; field->name; field++) {
+        buffer_printf(b, ",\"%s\":", field->name);
+        if (field->is_text)
+            put_quoted(b, field->text);
+        else
+            buffer_printf(b, "%lld", (long long)field->number);
+    }
+    buffer_put_text(b, "}\n");
+}
+
+static void put_text_line(struct buffer *b, const char *at, const char *level, const char *event,
+                          const struct log_field *field)
+{
+    buffer_printf(b, "%s %-7s %s", at, level, event);
+    for (; field->name; field++) {
+        buffer_printf(b, " %s=", field->name);
+        if (!field->is_text)
+            buffer_printf(b, "%lld", (long long)field->number);
+        else if (is_word(field->text))
+            buffer_put(b, field->text);
+        else
+            put_quoted(b, field->text);
+    }
+    buffer_put_u8(b, '\n');
+}
+
+void log_write_fields(enum log_level level, const char *event, const struct log_field *fields)
+{
+    char at[CLOCK_TEXT_SIZE];
+
+    if (!log_is_on(level))
+        return;
+    clock_format(clock_now().wall_ms, at);
+    if (log_state.json)
+        put_json_line(&log_state.lines, at, level_names[level], event, fields);
+    else
+        put_text_line(&log_state.lines, at, level_names[level], event, fields);
+    if (level <= LOG_WARNING || log_state.lines.len >= FLUSH_AT)
+        log_flush();
+}
+
+void log_flush(void)
+{
+    size_t done = 0;
+
+    while (done < log_state.lines.len) {
+        ssize_t n = write(log_state.fd, log_state.lines.data + done, log_state.lines.len - done);
+
+        if (n <= 0)
+            break; /* nobody reads: lines are lost rather than the service stopped */
+        done += (size_t)n;
+    }
+    buffer_clear(&log_state.lines);
+}

@@ -1,0 +1,389 @@
+#include "engine_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static void answer_expired(void *ctx, uint64_t id)
+{
+    struct engine *e = ctx;
+
+    e->effects.journal_delete(e->effects.ctx, JOURNAL_ANSWER, id);
+}
+
+struct engine *engine_new(const struct engine_config *config, const struct engine_effects *effects, uint64_t first_id)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    struct store_client client = {e, engine_submitted, engine_turn, engine_completed, answer_expired};
+
+    CHECK(e);
+    e->effects = *effects;
+    e->next_id = first_id;
+    e->drain.kind = TIMER_DRAIN;
+    store_init(&e->store, &client, &e->trackers, &e->timers);
+    store_hold(&e->store, true);
+    engine_reload(e, config, NULL, profiles_new(config->prefix));
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    store_release(&e->store);
+    trackers_release(&e->trackers);
+    timers_release(&e->timers);
+    rates_release(&e->rates);
+    map_release(&e->by_id);
+    registry_free(e->registry);
+    profiles_free(e->profiles);
+    free(e->model_profiles);
+    free(e);
+}
+
+static void bind_models(struct engine *e)
+{
+    size_t count = e->registry ? registry_model_count(e->registry) : 0;
+
+    free(e->model_profiles);
+    e->model_profiles = calloc(count + 1, sizeof(struct profile *));
+    CHECK(e->model_profiles);
+    for (size_t i = 0; i < count; i++)
+        e->model_profiles[i] = profiles_by_model(e->profiles, registry_model(e->registry, i));
+}
+
+void engine_reload(struct engine *e, const struct engine_config *config, struct registry *registry,
+                   struct profiles *profiles)
+{
+    e->config = config;
+    e->store.limits = config->store;
+    if (registry) {
+        registry_free(e->registry);
+        e->registry = registry;
+    }
+    if (profiles) {
+        profiles_free(e->profiles);
+        e->profiles = profiles;
+    }
+    bind_models(e);
+    router_init(&e->router, e->profiles, config->prefix);
+}
+
+/* --- journal
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void link_unsaved(struct engine *e, struct pending *p)
+{
+    if (p->prev_fresh)
+        return;
+    p->next_fresh = e->unsaved;
+    p->prev_fresh = &e->unsaved;
+    if (p->next_fresh)
+        p->next_fresh->prev_fresh = &p->next_fresh;
+    e->unsaved = p;
+}
+
+static void unlink_unsaved(struct pending *p)
+{
+    if (!p->prev_fresh)
+        return;
+    *p->prev_fresh = p->next_fresh;
+    if (p->next_fresh)
+        p->next_fresh->prev_fresh = p->prev_fresh;
+    p->prev_fresh = NULL;
+    p->next_fresh = NULL;
+}
+
+void engine_journal_request(struct engine *e, struct pending *p)
+{
+    struct buffer record = {0};
+
+    pending_to_record(p, e->now, &record);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_REQUEST, p->id, buffer_bytes(&record));
+    buffer_release(&record);
+    p->journaled = true;
+    link_unsaved(e, p);
+}
+
+void engine_journal_committed(struct engine *e)
+{
+    while (e->unsaved)
+        unlink_unsaved(e->unsaved);
+    e->journal_down = false;
+}
+
+/* Nothing of this turn is in the journal, so nothing of it may leave: what was accepted or due is given up. */
+void engine_journal_failed(struct engine *e, struct instant now)
+{
+    e->now = now;
+    e->journal_down = true;
+    e->counters.journal_failures++;
+    while (e->unsaved) {
+        struct pending *p = e->unsaved;
+
+        unlink_unsaved(p);
+        if (p->state == PENDING_QUEUED || p->state == PENDING_STAGED)
+            engine_settle(e, p, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT);
+    }
+}
+
+/* --- endings
+ * ---------------------------------------------------------------------------------------------------------- */
+
+void engine_emit(struct engine *e, const struct engine_event *event)
+{
+    e->effects.event(e->effects.ctx, event);
+}
+
+struct engine_event engine_event_of(const struct pending *p, enum engine_event_kind kind)
+{
+    return (struct engine_event){
+        .kind = kind,
+        .id = p->id,
+        .tracker_id = p->tracker_id,
+        .user_id = p->user_id,
+        .action = p->command.action,
+        .profile = p->profile ? profile_name(p->profile) : NULL,
+        .code = p->code,
+        .outcome = p->outcome,
+    };
+}
+
+static void count_outcome(struct engine *e, enum outcome outcome)
+{
+    uint64_t *const counters[] = {
+        [OUTCOME_SUCCESS] = &e->counters.outcome_success,
+        [OUTCOME_NOT_SENT] = &e->counters.outcome_not_sent,
+        [OUTCOME_REJECTED] = &e->counters.outcome_rejected,
+        [OUTCOME_UNKNOWN] = &e->counters.outcome_unknown,
+    };
+
+    ++*counters[outcome];
+}
+
+/* A device that acks without saying what may still ack a command that was given up on. */
+static uint32_t quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome)
+{
+    uint32_t own;
+
+    if (outcome != OUTCOME_UNKNOWN || !p->profile || profile_match(p->profile) != MATCH_FIFO)
+        return 0;
+    own = profile_quarantine_ms(p->profile);
+    return own ? own : e->config->quarantine_ms;
+}
+
+static void emit_settled(struct engine *e, const struct pending *p)
+{
+    struct engine_event event = engine_event_of(p, EVENT_REQUEST_SETTLED);
+    uint64_t turn_ms = p->started_ms ? p->started_ms : e->now.mono_ms;
+
+    event.queue_ms = turn_ms - p->arrived.mono_ms;
+    event.device_ms = p->sent_ms ? e->now.mono_ms - p->sent_ms : 0;
+    event.total_ms = e->now.mono_ms - p->arrived.mono_ms;
+    engine_emit(e, &event);
+}
+
+void engine_settle(struct engine *e, struct pending *p, enum code code, enum outcome outcome)
+{
+    CHECK(p->state != PENDING_SETTLED);
+    if (p->state == PENDING_STAGED) {
+        e->effects.cancel(e->effects.ctx, p->id);
+        e->counters.commands_cancelled++;
+    }
+    p->state = PENDING_SETTLED;
+    p->code = code;
+    p->outcome = outcome;
+    timers_cancel(&e->timers, &p->deadline);
+    map_remove(&e->by_id, p->id);
+    store_complete(&e->store, p, quarantine_ms(e, p, outcome), e->now.mono_ms);
+}
+
+static void journal_answer(struct engine *e, const struct pending *p)
+{
+    struct buffer record = {0};
+
+    buffer_put_u8(&record, RECORD_VERSION);
+    buffer_put(&record, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
+    buffer_put_be(&record, p->code, 4);
+    buffer_put_u8(&record, (uint8_t)p->outcome);
+    buffer_put_be(&record, (uint64_t)e->now.wall_ms, 8);
+    buffer_put_be(&record, (uint32_t)p->tracker_id, 4);
+    buffer_put_be(&record, quarantine_ms(e, p, p->outcome), 4);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_ANSWER, p->id, buffer_bytes(&record));
+    buffer_release(&record);
+}
+
+void engine_completed(void *ctx, struct pending *p)
+{
+    struct engine *e = ctx;
+
+    if (p->outcome == OUTCOME_SUCCESS)
+        engine_note_states(e, p);
+    count_outcome(e, p->outcome);
+    emit_settled(e, p);
+    journal_answer(e, p);
+    engine_finish(e, p);
+}
+
+void engine_finish(struct engine *e, struct pending *p)
+{
+    struct buffer payload = {0};
+    struct engine_reply reply = {
+        .id = p->id,
+        .topic = p->route.topic,
+        .correlation = p->route.correlation,
+        .content_type = encoding_content_type(p->route.encoding),
+    };
+
+    p->state = PENDING_SETTLED;
+    engine_journal_request(e, p);
+    pending_encode_reply(p, &payload);
+    reply.payload = buffer_bytes(&payload);
+    e->effects.reply(e->effects.ctx, &reply);
+    e->counters.replies++;
+    buffer_release(&payload);
+    unlink_unsaved(p);
+    pending_free(p);
+}
+
+void engine_reply_delivered(struct engine *e, uint64_t id)
+{
+    e->counters.replies_delivered++;
+    e->effects.journal_delete(e->effects.ctx, JOURNAL_REQUEST, id);
+}
+
+/* --- time
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static void deadline_passed(struct engine *e, struct pending *p)
+{
+    engine_settle(e, p, CODE_OFFLINE, p->state == PENDING_SENT ? OUTCOME_UNKNOWN : OUTCOME_NOT_SENT);
+}
+
+/* Ends every request that `which` says yes to. */
+static void settle_all(struct engine *e, bool in_flight, enum code code)
+{
+    struct pending **all = malloc((e->by_id.count + 1) * sizeof(struct pending *));
+    struct pending *p;
+    size_t count = 0;
+    size_t at = 0;
+
+    CHECK(all);
+    while ((p = map_next(&e->by_id, &at))) {
+        if (in_flight || p->state != PENDING_SENT)
+            all[count++] = p;
+    }
+    for (size_t i = 0; i < count; i++)
+        engine_settle(e, all[i], code, all[i]->state == PENDING_SENT ? OUTCOME_UNKNOWN : OUTCOME_NOT_SENT);
+    free(all);
+}
+
+static void fire(struct engine *e, struct timer *timer)
+{
+    if (timer->kind == TIMER_DEADLINE)
+        deadline_passed(e, (struct pending *)timer);
+    else if (timer->kind == STORE_TIMER_QUARANTINE)
+        store_quarantine_over(&e->store, (struct lane *)timer);
+    else
+        settle_all(e, true, CODE_QUEUE_ERROR);
+}
+
+void engine_tick(struct engine *e, struct instant now)
+{
+    struct timer *timer;
+
+    e->now = now;
+    while ((timer = timers_expire(&e->timers, now.mono_ms)))
+        fire(e, timer);
+    store_expire(&e->store, now.mono_ms);
+}
+
+int64_t engine_wait_ms(const struct engine *e, struct instant now)
+{
+    int64_t timers = timers_wait_ms(&e->timers, now.mono_ms);
+    int64_t store = store_wait_ms(&e->store, now.mono_ms);
+
+    return timers < 0 ? store : store < 0 || timers < store ? timers : store;
+}
+
+void engine_drain(struct engine *e, struct instant now)
+{
+    e->now = now;
+    e->draining = true;
+    store_hold(&e->store, true);
+    settle_all(e, false, CODE_QUEUE_ERROR);
+    timers_set(&e->timers, &e->drain, now.mono_ms + e->config->drain_ms);
+}
+
+bool engine_is_draining(const struct engine *e)
+{
+    return e->draining;
+}
+
+/* --- messages
+ * --------------------------------------------------------------------------------------------------------- */
+
+void engine_message(struct engine *e, const struct engine_message *message, struct instant now)
+{
+    struct bytes action = router_request_action(&e->router, message->topic);
+
+    e->now = now;
+    if (action.data) {
+        engine_request(e, action, message);
+        return;
+    }
+    engine_presence(e, message);
+    engine_ack(e, message);
+}
+
+void engine_set_outbox_full(struct engine *e, bool full)
+{
+    e->outbox_full = full;
+}
+
+/* --- looking in
+ * ------------------------------------------------------------------------------------------------------- */
+
+struct counters *engine_counters(struct engine *e)
+{
+    return &e->counters;
+}
+
+struct engine_totals engine_totals(const struct engine *e)
+{
+    return (struct engine_totals){
+        .pending = e->store.pending,
+        .queued = e->store.queued,
+        .online = e->trackers.online,
+        .trackers = e->trackers.by_id.count,
+        .remembered = e->store.seen.by_key.count,
+    };
+}
+
+size_t engine_filters(const struct engine *e, struct buffer *out, size_t *count)
+{
+    const struct router *r = &e->router;
+
+    for (size_t i = 0; i < r->ack_count; i++) {
+        struct buffer filter = {0};
+
+        template_filter(r->acks[i], &filter);
+        buffer_put(out, buffer_bytes(&filter));
+        buffer_put_u8(out, '\0');
+        buffer_release(&filter);
+    }
+    for (size_t i = 0; i < r->presence_count; i++) {
+        struct buffer filter = {0};
+
+        template_filter(r->presences[i], &filter);
+        buffer_put(out, buffer_bytes(&filter));
+        buffer_put_u8(out, '\0');
+        buffer_release(&filter);
+    }
+    *count = r->ack_count + r->presence_count;
+    return r->ack_count;
+}

@@ -1,0 +1,141 @@
+#include "engine_state.h"
+
+#include <errno.h>
+
+#include "wire/command.h"
+
+/* Records come back through the same store and the same endings as live requests. */
+
+/* States acked in this time before the last one may not have been published before the end. */
+enum { STATE_UNPUBLISHED_MS = 10000 };
+
+static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
+{
+    struct reader r = {.left = record};
+    struct pending answer = {.id = id};
+    struct bytes key;
+    int64_t age_ms;
+    int32_t tracker_id;
+    uint32_t quarantine_ms;
+
+    if (reader_be(&r, 1) != RECORD_VERSION)
+        return -EBADMSG;
+    key = reader_take(&r, REQUEST_KEY_SIZE);
+    answer.code = (enum code)reader_be(&r, 4);
+    answer.outcome = (enum outcome)reader_be(&r, 1);
+    age_ms = e->now.wall_ms - (int64_t)reader_be(&r, 8);
+    tracker_id = (int32_t)reader_be(&r, 4);
+    quarantine_ms = (uint32_t)reader_be(&r, 4);
+    if (!reader_is_done(&r) || answer.outcome > OUTCOME_UNKNOWN)
+        return -EBADMSG;
+    memcpy(answer.key.bytes, key.data, REQUEST_KEY_SIZE);
+    age_ms = age_ms < 0 ? 0 : age_ms;
+    if (age_ms >= e->config->store.dedup_window_ms) {
+        e->effects.journal_delete(e->effects.ctx, JOURNAL_ANSWER, id);
+        return 0;
+    }
+    store_recover_answer(&e->store, &answer, e->now.mono_ms + e->config->store.dedup_window_ms - (uint64_t)age_ms);
+    if (quarantine_ms > age_ms)
+        store_recover_quarantine(&e->store, tracker_id, e->now.mono_ms + quarantine_ms - (uint64_t)age_ms);
+    return 0;
+}
+
+static int recover_states(struct engine *e, uint64_t id, struct bytes record)
+{
+    struct reader r = {.left = record};
+    struct output_states states;
+    struct tracker *tracker;
+    uint8_t outputs;
+
+    if (reader_be(&r, 1) != RECORD_VERSION)
+        return -EBADMSG;
+    states.known = reader_be(&r, 8);
+    states.on = reader_be(&r, 8);
+    states.updated_at_ms = (int64_t)reader_be(&r, 8);
+    outputs = (uint8_t)reader_be(&r, 1);
+    if (!reader_is_done(&r) || id == 0 || id > INT32_MAX || outputs > REGISTRY_OUTPUTS_MAX)
+        return -EBADMSG;
+    tracker = trackers_get(&e->trackers, (int32_t)id);
+    tracker->states = states;
+    tracker->outputs = outputs;
+    if (e->now.wall_ms - states.updated_at_ms < STATE_UNPUBLISHED_MS)
+        engine_mark_dirty(e, tracker);
+    return 0;
+}
+
+/* The profile of a command in flight; where the model is gone, any that reads acks by id does no harm. */
+static struct profile *profile_for(const struct engine *e, const struct pending *p)
+{
+    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, p->tracker_id) : NULL;
+    struct profile *profile = tracker ? e->model_profiles[tracker->model] : NULL;
+
+    return profile ? profile : profiles_by_name(e->profiles, "json");
+}
+
+static void recover_in_flight(struct engine *e, struct pending *p)
+{
+    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, p->tracker_id) : NULL;
+    struct buffer echo = {0};
+
+    p->state = PENDING_SENT;
+    p->started_ms = p->arrived.mono_ms;
+    p->sent_ms = p->arrived.mono_ms;
+    p->profile = profile_ref(profile_for(e, p));
+    if (tracker) {
+        struct template_input input = engine_input(tracker);
+
+        input.command = &p->command;
+        profile_render_echo(p->profile, &input, &echo);
+        p->echo = buffer_bytes(&echo);
+    }
+    store_recover(&e->store, p);
+    p->tracker->last_command_id = p->id;
+    p->tracker->last_was_acked = false;
+}
+
+/* No request waits longer than this, whatever the clocks did meanwhile. */
+static uint64_t longest_timeout_ms(const struct engine *e)
+{
+    uint64_t longest = e->config->ack_timeout_ms;
+
+    for (size_t i = 0; i < profiles_count(e->profiles); i++) {
+        uint64_t own = profile_ack_timeout_ms(profiles_at(e->profiles, i));
+
+        longest = own > longest ? own : longest;
+    }
+    return longest;
+}
+
+static int recover_request(struct engine *e, uint64_t id, struct bytes record)
+{
+    struct pending *p = pending_from_record(record, e->now, longest_timeout_ms(e));
+
+    if (!p)
+        return -EBADMSG;
+    if (p->id != id) {
+        pending_free(p);
+        return -EBADMSG;
+    }
+    p->deadline.kind = TIMER_DEADLINE;
+    if (p->state == PENDING_SETTLED) {
+        engine_finish(e, p);
+        return 0;
+    }
+    if (p->state == PENDING_QUEUED)
+        store_recover(&e->store, p);
+    else
+        recover_in_flight(e, p);
+    map_put(&e->by_id, p->id, p);
+    timers_set(&e->timers, &p->deadline, p->deadline_ms);
+    return 0;
+}
+
+int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record, struct instant now)
+{
+    e->now = now;
+    if (kind != JOURNAL_STATES && id >= e->next_id)
+        e->next_id = id + 1;
+    if (kind == JOURNAL_ANSWER)
+        return recover_answer(e, id, record);
+    return kind == JOURNAL_STATES ? recover_states(e, id, record) : recover_request(e, id, record);
+}

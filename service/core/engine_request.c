@@ -1,0 +1,315 @@
+#include "engine_state.h"
+
+#include "base/check.h"
+#include "core/topic.h"
+
+/* A request on its way to being accepted, refused or dropped. */
+struct incoming {
+    const struct engine_message *message;
+    struct request request;
+    enum encoding encoding;
+    bool readable;
+    struct buffer default_topic;
+    struct bytes reply_topic;
+};
+
+/* --- reply topic
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* The configured default with {action} filled in. */
+static void make_default_topic(const struct engine *e, struct bytes action, struct buffer *out)
+{
+    const char *at = e->config->reply_default;
+    const char *mark;
+
+    buffer_put_text(out, e->config->prefix);
+    while ((mark = strstr(at, "{action}"))) {
+        buffer_put(out, bytes_of(at, (size_t)(mark - at)));
+        buffer_put(out, action);
+        at = mark + strlen("{action}");
+    }
+    buffer_put_text(out, at);
+}
+
+static bool is_any_profile_topic(const struct engine *e, struct bytes topic)
+{
+    for (size_t i = 0; i < profiles_count(e->profiles); i++) {
+        for (int which = 0; which < PROFILE_TOPIC_COUNT; which++) {
+            if (template_may_match(profile_topic(profiles_at(e->profiles, i), (enum profile_topic)which), topic))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_own_topic(const struct engine *e, struct bytes topic)
+{
+    for (size_t i = 0; i < e->config->own_topic_count; i++) {
+        if (bytes_equal_text(topic, e->config->own_topics[i]))
+            return true;
+    }
+    return router_request_action(&e->router, topic).data != NULL;
+}
+
+static bool is_listed(const struct engine *e, struct bytes topic)
+{
+    for (size_t i = 0; i < e->config->reply_topic_count; i++) {
+        if (topic_matches(bytes_of_text(e->config->reply_topics[i]), topic))
+            return true;
+    }
+    return e->config->reply_topic_count == 0;
+}
+
+/* A requester must not make the service speak to a device, to itself, or where the operator does not want it to. */
+static bool reply_topic_is_allowed(const struct engine *e, const struct incoming *in)
+{
+    bool is_default = bytes_equal(in->reply_topic, buffer_bytes(&in->default_topic));
+
+    return topic_is_publishable(in->reply_topic) && !is_own_topic(e, in->reply_topic) &&
+           !is_any_profile_topic(e, in->reply_topic) && (is_default || is_listed(e, in->reply_topic));
+}
+
+static struct bytes choose_reply_topic(const struct incoming *in)
+{
+    const struct request *request = &in->request;
+
+    if (in->message->response_topic.data)
+        return in->message->response_topic;
+    if (!in->readable || !request->has_response_topic)
+        return buffer_bytes(&in->default_topic);
+    if (request->response_topic_len > REPLY_TOPIC_MAX)
+        return (struct bytes){0}; /* never allowed */
+    return bytes_of(request->response_topic, request->response_topic_len);
+}
+
+/* --- the request
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void read_payload(const struct engine *e, struct incoming *in, struct bytes action)
+{
+    const struct engine_message *message = in->message;
+
+    in->encoding = encoding_of(message->content_type, message->payload);
+    in->request.action = action_from_name(action);
+    in->request.id.kind = REQUEST_ID_NONE;
+    if (message->payload.len <= e->config->request_bytes_max)
+        in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
+    if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
+        in->request.id.kind = REQUEST_ID_NONE;
+    if (message->retain)
+        in->request.bad |= 1u << PARAMETER_RETAIN;
+}
+
+/* Checks 1 to 5: what the message alone shows. */
+static enum code check_message(const struct engine *e, const struct incoming *in)
+{
+    if (in->message->payload.len > e->config->request_bytes_max)
+        return CODE_TOO_LARGE;
+    if (in->request.action == ACTION_UNKNOWN)
+        return CODE_WRONG_METHOD;
+    if (!in->readable)
+        return CODE_WRONG_FORMAT;
+    if (in->request.bad)
+        return CODE_INVALID_PARAMETERS;
+    return in->request.hash_is_good ? CODE_SUCCESS : CODE_WRONG_HASH;
+}
+
+static struct request_key make_key(const struct incoming *in, bool *correlated)
+{
+    const struct request_id *id = &in->request.id;
+    struct bytes correlation = in->message->correlation;
+    const uint8_t action = (uint8_t)in->request.action;
+    const struct bytes parts[] = {bytes_of(&action, 1), in->reply_topic, correlation, in->message->payload};
+    struct digest digest = digest_of_parts(parts, sizeof parts / sizeof *parts); /* the payload holds request_id */
+    struct request_key key;
+
+    *correlated = correlation.len > 0 || id->kind != REQUEST_ID_NONE;
+    memcpy(key.bytes, digest.bytes, REQUEST_KEY_SIZE);
+    return key;
+}
+
+static struct pending *make_pending(struct engine *e, const struct incoming *in)
+{
+    struct pending *p = pending_new(in->reply_topic, in->message->correlation);
+    const struct request *request = &in->request;
+
+    p->id = e->next_id++;
+    p->arrived = e->now;
+    p->deadline.kind = TIMER_DEADLINE;
+    p->deadline_ms = e->now.mono_ms;
+    p->dup = in->message->dup;
+    p->bad = request->bad;
+    p->route.encoding = in->encoding;
+    p->route.id = request->id;
+    p->command = (struct command){.id = p->id, .action = request->action};
+    p->outcome = OUTCOME_NOT_SENT;
+    return p;
+}
+
+/* The rest of it, once checks 1 to 5 say that it can be trusted. */
+static void fill_pending(struct pending *p, const struct incoming *in)
+{
+    const struct request *request = &in->request;
+
+    p->tracker_id = request->tracker_id;
+    p->session = digest_of(bytes_of(request->hash, HASH_DIGITS));
+    p->key = make_key(in, &p->correlated);
+    p->command.output = request->output;
+    p->command.enable = request->enable;
+    p->command.outputs = request->outputs;
+    p->command.output_count = request->output_count;
+}
+
+struct judgement engine_judgement(struct engine *e, const struct pending *p)
+{
+    const struct tracker *tracker = trackers_find(&e->trackers, p->tracker_id);
+
+    return (struct judgement){
+        .registry = e->registry,
+        .model_profiles = e->model_profiles,
+        .rates = &e->rates,
+        .user_rate = e->config->user_rate,
+        .user_burst = e->config->user_burst,
+        .now = e->now,
+        .session_hash = &p->session,
+        .tracker_id = p->tracker_id,
+        .action = p->command.action,
+        .output = p->command.output,
+        .output_count = p->command.output_count,
+        .online = e->store.held || (tracker && tracker->online),
+        .out_of_service = e->draining || e->journal_down || e->outbox_full,
+    };
+}
+
+static void set_deadline(struct engine *e, struct pending *p, const struct profile *profile,
+                         const struct engine_message *message)
+{
+    uint64_t left_ms = profile_ack_timeout_ms(profile) ? profile_ack_timeout_ms(profile) : e->config->ack_timeout_ms;
+
+    if (message->has_expiry && (uint64_t)message->expiry_s * 1000 < left_ms)
+        left_ms = (uint64_t)message->expiry_s * 1000;
+    p->deadline_ms = e->now.mono_ms + left_ms;
+}
+
+/* Checks 6 to 17 and the way into the store. */
+static void judge_and_submit(struct engine *e, struct pending *p, const struct engine_message *message)
+{
+    struct judgement j = engine_judgement(e, p);
+    bool took_token;
+
+    p->code = judge_request(&j);
+    p->user_id = j.user ? j.user->id : 0;
+    p->checked = true;
+    if (p->code == CODE_SUCCESS)
+        set_deadline(e, p, j.profile, message);
+    took_token = j.token_taken;
+    if (took_token && p->code == CODE_SUCCESS && p->correlated) {
+        /* A duplicate costs no token; whether it is one, the store says at once or later. */
+        const struct seen *seen = seen_find(&e->store.seen, &p->key);
+
+        if (seen && seen->state != SEEN_REFUSED)
+            rates_refund(&e->rates, p->user_id);
+    }
+    store_submit(&e->store, p, true, e->now.mono_ms);
+}
+
+static void refuse(struct engine *e, struct pending *p, enum code code)
+{
+    struct engine_event event;
+
+    p->code = code;
+    p->outcome = OUTCOME_NOT_SENT;
+    e->counters.requests_refused++;
+    event = engine_event_of(p, EVENT_REQUEST_REFUSED);
+    engine_emit(e, &event);
+    engine_finish(e, p);
+}
+
+static void take_request(struct engine *e, struct incoming *in)
+{
+    struct pending *p = make_pending(e, in);
+    enum code code = check_message(e, in);
+
+    /* These refusals say the same whenever they are repeated: nothing of them needs to be remembered. */
+    if (code != CODE_SUCCESS) {
+        refuse(e, p, code);
+        return;
+    }
+    fill_pending(p, in);
+    judge_and_submit(e, p, in->message);
+}
+
+static void refuse_reply_topic(struct engine *e, const struct incoming *in)
+{
+    const struct engine_event event = {
+        .kind = EVENT_REPLY_TOPIC_REFUSED, .action = in->request.action, .topic = in->reply_topic};
+
+    e->counters.requests_reply_topic_refused++;
+    engine_emit(e, &event);
+}
+
+void engine_request(struct engine *e, struct bytes action, const struct engine_message *message)
+{
+    struct incoming in = {.message = message};
+
+    e->counters.requests++;
+    e->counters.requests_retained += message->retain;
+    read_payload(e, &in, action);
+    make_default_topic(e, action, &in.default_topic);
+    in.reply_topic = choose_reply_topic(&in);
+    if (reply_topic_is_allowed(e, &in))
+        take_request(e, &in);
+    else
+        refuse_reply_topic(e, &in);
+    buffer_release(&in.default_topic);
+}
+
+/* --- the store's answer
+ * ----------------------------------------------------------------------------------------------- */
+
+static void accept(struct engine *e, struct pending *p)
+{
+    struct engine_event event = engine_event_of(p, EVENT_REQUEST_ACCEPTED);
+
+    e->counters.requests_accepted++;
+    engine_emit(e, &event);
+    map_put(&e->by_id, p->id, p);
+    timers_set(&e->timers, &p->deadline, p->deadline_ms);
+    engine_journal_request(e, p);
+}
+
+static void drop_duplicate(struct engine *e, struct pending *p, const char *why)
+{
+    struct engine_event event = engine_event_of(p, EVENT_REQUEST_DUPLICATE);
+
+    event.why = why;
+    e->counters.requests_duplicate++;
+    engine_emit(e, &event);
+}
+
+void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict, enum code code, enum outcome outcome)
+{
+    struct engine *e = ctx;
+
+    switch (verdict) {
+    case SUBMIT_NEW:
+        if (code == CODE_SUCCESS)
+            accept(e, p);
+        else
+            refuse(e, p, code);
+        return;
+    case SUBMIT_FULL:
+        refuse(e, p, code);
+        return;
+    case SUBMIT_PENDING:
+        drop_duplicate(e, p, "pending");
+        pending_free(p);
+        return;
+    case SUBMIT_ANSWERED:
+        drop_duplicate(e, p, "answered");
+        p->code = code;
+        p->outcome = outcome;
+        engine_finish(e, p);
+        return;
+    }
+}

@@ -1,0 +1,69 @@
+/* The engine's inside, shared by its files: engine.c (life, time, endings), engine_request.c (requests until they are
+ * accepted), engine_turn.c (a request's turn at its tracker), engine_tracker.c (acks, presence, states) and
+ * engine_recover.c. */
+#ifndef CORE_ENGINE_STATE_H
+#define CORE_ENGINE_STATE_H
+
+#include "core/engine.h"
+#include "core/judge.h"
+#include "core/router.h"
+#include "wire/presence.h"
+
+enum { TIMER_DEADLINE = 1, TIMER_DRAIN = 2 };
+
+struct engine {
+    const struct engine_config *config;
+    struct engine_effects effects;
+    struct registry *registry;
+    struct profiles *profiles;
+    struct profile **model_profiles; /* by index of the registry's models */
+    struct router router;
+    struct trackers trackers;
+    struct timers timers;
+    struct store store;
+    struct rates rates;
+    struct map by_id;           /* struct pending, while in a lane */
+    struct pending *unsaved;    /* whose last record is staged but not committed */
+    struct tracker *dirty_head; /* states to be published, oldest first */
+    struct tracker *dirty_tail;
+    struct timer drain;
+    struct counters counters;
+    uint64_t next_id;
+    uint32_t presence_epoch;
+    struct instant now; /* of the event that is being handled */
+    bool draining;
+    bool journal_down;
+    bool outbox_full;
+};
+
+/* One outcome for a request that is in a lane. */
+void engine_settle(struct engine *e, struct pending *p, enum code code, enum outcome outcome);
+
+/* Journals, answers and frees a request that is in no lane (any more). */
+void engine_finish(struct engine *e, struct pending *p);
+
+void engine_journal_request(struct engine *e, struct pending *p);
+
+/* A judgement about this request as things stand now. */
+struct judgement engine_judgement(struct engine *e, const struct pending *p);
+
+/* The store's answers. */
+void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict, enum code code, enum outcome outcome);
+void engine_turn(void *ctx, struct pending *p);
+void engine_completed(void *ctx, struct pending *p);
+
+void engine_request(struct engine *e, struct bytes action, const struct engine_message *message);
+void engine_ack(struct engine *e, const struct engine_message *message);
+void engine_presence(struct engine *e, const struct engine_message *message);
+
+/* The states of a tracker after a success; journals them and marks them for publishing. */
+void engine_note_states(struct engine *e, const struct pending *p);
+void engine_mark_dirty(struct engine *e, struct tracker *tracker);
+
+/* What renders topics and commands of a tracker of the registry. */
+struct template_input engine_input(const struct registry_tracker *tracker);
+
+void engine_emit(struct engine *e, const struct engine_event *event);
+struct engine_event engine_event_of(const struct pending *p, enum engine_event_kind kind);
+
+#endif

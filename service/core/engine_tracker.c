@@ -1,0 +1,348 @@
+#include "engine_state.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+/* --- acks
+ * ------------------------------------------------------------------------------------------------------------- */
+
+struct ack_context {
+    struct engine *e;
+    const struct engine_message *message;
+    struct tracker *tracker; /* NULL: nothing is known of it */
+    int32_t tracker_id;
+    struct pending *in_flight; /* NULL: none, or its acks come elsewhere */
+};
+
+static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why)
+{
+    const struct engine_event event = {
+        .kind = EVENT_ACK_IGNORED, .tracker_id = ctx->tracker_id, .why = why, .topic = ctx->message->topic};
+
+    ++*counter;
+    engine_emit(ctx->e, &event);
+}
+
+/* An ack that is of nothing in flight: which kind of nothing? id 0: it names no command. */
+static void ignore_stray(struct ack_context *ctx, uint64_t id)
+{
+    struct counters *counters = &ctx->e->counters;
+    const struct tracker *tracker = ctx->tracker;
+    bool of_last = tracker && tracker->last_command_id && (id == 0 || id == tracker->last_command_id) &&
+                   !(tracker->lane && tracker->lane->in_flight && id == 0);
+
+    if (of_last && tracker->last_was_acked)
+        ignore_ack(ctx, &counters->acks_duplicate, "duplicate");
+    else if (of_last)
+        ignore_ack(ctx, &counters->acks_late, "late");
+    else
+        ignore_ack(ctx, &counters->acks_unknown, "unknown");
+}
+
+/* The command id that the Correlation Data holds, 0 where it holds none. */
+static uint64_t correlated_id(const struct engine_message *message)
+{
+    struct reader r = {.left = message->correlation};
+
+    return message->correlation.len == 8 ? reader_be(&r, 8) : 0;
+}
+
+static bool is_of(const struct pending *p, const struct ack_reading *reading, uint64_t id)
+{
+    switch (profile_match(p->profile)) {
+    case MATCH_ID:
+        return id == p->id;
+    case MATCH_ECHO:
+        return reading->key.data && bytes_equal(reading->key, p->echo);
+    case MATCH_FIFO:
+        return true;
+    }
+    return false;
+}
+
+static void complete(struct engine *e, struct pending *p, enum ack_kind kind)
+{
+    static const struct {
+        enum code code;
+        enum outcome outcome;
+    } endings[] = {
+        [ACK_SUCCESS] = {CODE_SUCCESS, OUTCOME_SUCCESS},
+        [ACK_REFUSED] = {CODE_WRONG_STATUS, OUTCOME_REJECTED},
+        [ACK_UNSUPPORTED] = {CODE_NOT_SUPPORTED, OUTCOME_REJECTED},
+    };
+
+    e->counters.acks_matched++;
+    p->tracker->last_was_acked = true;
+    engine_settle(e, p, endings[kind].code, endings[kind].outcome);
+}
+
+static void take_reading(void *arg, const struct ack_reading *reading)
+{
+    struct ack_context *ctx = arg;
+    struct counters *counters = &ctx->e->counters;
+    struct pending *p = ctx->in_flight;
+    uint64_t id = reading->has_id ? reading->id : correlated_id(ctx->message);
+
+    if (reading->kind == ACK_MALFORMED) {
+        ignore_ack(ctx, &counters->acks_malformed, "malformed");
+    } else if (reading->kind == ACK_UNRELATED) {
+        ignore_ack(ctx, &counters->acks_unrelated, "unrelated");
+    } else if (p && p->state == PENDING_SENT && is_of(p, reading, id)) {
+        ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
+        complete(ctx->e, p, reading->kind);
+    } else {
+        ignore_stray(ctx, id);
+    }
+}
+
+/* The profile that reads this tracker's acks: that of its command in flight, else that of its model. NULL: none does.
+ */
+static const struct profile *reader_of(const struct engine *e, const struct ack_context *ctx)
+{
+    const struct registry_tracker *tracker;
+
+    if (ctx->in_flight)
+        return ctx->in_flight->profile;
+    tracker = e->registry ? registry_find_tracker(e->registry, ctx->tracker_id) : NULL;
+    return tracker ? e->model_profiles[tracker->model] : NULL;
+}
+
+/* True when the topic is the one on which this tracker acks. */
+static bool topic_is_own(const struct engine *e, const struct profile *profile, int32_t tracker_id, struct bytes topic,
+                         enum profile_topic which)
+{
+    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, tracker_id) : NULL;
+    struct template_input input = {.tracker_id = tracker_id};
+    struct buffer own = {0};
+    bool same;
+
+    if (tracker)
+        input = engine_input(tracker);
+    same = template_render(profile_topic(profile, which), &input, &own) == 0 && bytes_equal(buffer_bytes(&own), topic);
+    buffer_release(&own);
+    return same;
+}
+
+static struct ack_context find_ack_context(struct engine *e, const struct engine_message *message, int32_t tracker_id)
+{
+    struct ack_context ctx = {.e = e, .message = message, .tracker_id = tracker_id};
+
+    ctx.tracker = trackers_find(&e->trackers, tracker_id);
+    if (ctx.tracker && ctx.tracker->lane)
+        ctx.in_flight = ctx.tracker->lane->in_flight;
+    return ctx;
+}
+
+void engine_ack(struct engine *e, const struct engine_message *message)
+{
+    const struct template *shape;
+    struct ack_context ctx = find_ack_context(e, message, router_ack(&e->router, e->registry, message->topic, &shape));
+    const struct profile *profile;
+
+    if (!shape)
+        return;
+    profile = reader_of(e, &ctx);
+    if (message->retain)
+        ignore_ack(&ctx, &e->counters.acks_retained, "retained");
+    else if (message->payload.len > e->config->ack_bytes_max)
+        ignore_ack(&ctx, &e->counters.acks_malformed, "too large");
+    else if (!profile || !topic_is_own(e, profile, ctx.tracker_id, message->topic, TOPIC_ACK))
+        ignore_ack(&ctx, &e->counters.acks_unknown, "no tracker acks there");
+    else
+        profile_read_acks(profile, message->payload, take_reading, &ctx);
+}
+
+/* --- presence
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Queued requests end at once; a command in flight goes on waiting for its ack. An ending may take the lane, and the
+ * tracker, with it: they are looked up each time. */
+static void went_offline(struct engine *e, int32_t tracker_id)
+{
+    const struct tracker *tracker = trackers_find(&e->trackers, tracker_id);
+
+    while (tracker && tracker->lane && tracker->lane->head) {
+        engine_settle(e, tracker->lane->head, CODE_OFFLINE, OUTCOME_NOT_SENT);
+        tracker = trackers_find(&e->trackers, tracker_id);
+    }
+}
+
+static void set_presence(struct engine *e, int32_t tracker_id, bool online)
+{
+    struct tracker *tracker = trackers_find(&e->trackers, tracker_id);
+    const struct engine_event event = {.kind = EVENT_PRESENCE, .tracker_id = tracker_id, .online = online};
+
+    if (!tracker && !online)
+        return; /* unknown is offline */
+    if (!tracker && e->trackers.by_id.count >= e->config->trackers_max) {
+        e->counters.presence_overflow++;
+        return;
+    }
+    tracker = trackers_get(&e->trackers, tracker_id);
+    tracker->presence_epoch = e->presence_epoch;
+    if (tracker->online == online)
+        return;
+    e->counters.presence_changes++;
+    engine_emit(e, &event);
+    trackers_set_online(&e->trackers, tracker, online);
+    if (!online)
+        went_offline(e, tracker_id);
+    tracker = trackers_find(&e->trackers, tracker_id);
+    if (tracker)
+        trackers_forget_if_idle(&e->trackers, tracker);
+}
+
+static const struct profile *profile_of(const struct engine *e, int32_t tracker_id)
+{
+    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, tracker_id) : NULL;
+
+    return tracker ? e->model_profiles[tracker->model] : NULL;
+}
+
+void engine_presence(struct engine *e, const struct engine_message *message)
+{
+    const struct template *shape;
+    int32_t tracker_id = router_presence(&e->router, e->registry, message->topic, &shape);
+    const struct profile *profile = tracker_id ? profile_of(e, tracker_id) : NULL;
+    enum presence presence;
+
+    if (!shape)
+        return;
+    presence =
+        message->payload.len <= e->config->ack_bytes_max ? presence_decode(message->payload) : PRESENCE_UNREADABLE;
+    if (tracker_id == 0 || (profile && !topic_is_own(e, profile, tracker_id, message->topic, TOPIC_PRESENCE)))
+        return;
+    if (presence == PRESENCE_UNREADABLE)
+        e->counters.presence_unreadable++;
+    else
+        set_presence(e, tracker_id, presence == PRESENCE_ONLINE);
+}
+
+void engine_presence_reading(struct engine *e)
+{
+    e->presence_epoch++;
+    store_hold(&e->store, true);
+}
+
+void engine_presence_read(struct engine *e, struct instant now)
+{
+    int32_t *gone = malloc((e->trackers.online + 1) * sizeof *gone);
+    const struct tracker *tracker;
+    size_t count = 0;
+    size_t at = 0;
+
+    CHECK(gone);
+    e->now = now;
+    while ((tracker = map_next(&e->trackers.by_id, &at))) {
+        if (tracker->online && tracker->presence_epoch != e->presence_epoch)
+            gone[count++] = tracker->id;
+    }
+    for (size_t i = 0; i < count; i++)
+        set_presence(e, gone[i], false);
+    free(gone);
+    if (!e->draining)
+        store_hold(&e->store, false);
+}
+
+/* --- states
+ * ----------------------------------------------------------------------------------------------------------- */
+
+void engine_mark_dirty(struct engine *e, struct tracker *tracker)
+{
+    if (tracker->state_dirty)
+        return;
+    tracker->state_dirty = true;
+    tracker->dirty_since_ms = e->now.mono_ms;
+    tracker->next_dirty = NULL;
+    if (e->dirty_tail)
+        e->dirty_tail->next_dirty = tracker;
+    else
+        e->dirty_head = tracker;
+    e->dirty_tail = tracker;
+}
+
+static void journal_states(struct engine *e, const struct tracker *tracker)
+{
+    struct buffer record = {0};
+
+    buffer_put_u8(&record, RECORD_VERSION);
+    buffer_put_be(&record, tracker->states.known, 8);
+    buffer_put_be(&record, tracker->states.on, 8);
+    buffer_put_be(&record, (uint64_t)tracker->states.updated_at_ms, 8);
+    buffer_put_u8(&record, tracker->outputs);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_STATES, (uint64_t)tracker->id, buffer_bytes(&record));
+    buffer_release(&record);
+}
+
+void engine_note_states(struct engine *e, const struct pending *p)
+{
+    /* Its lane is still there: the store frees it only after this. */
+    struct tracker *tracker = p->tracker;
+    const struct command *command = &p->command;
+    uint64_t which;
+    uint64_t on;
+
+    if (command->action == ACTION_SET) {
+        which = UINT64_C(1) << (command->output - 1);
+        on = command->enable ? which : 0;
+    } else {
+        which = command->output_count == 64 ? UINT64_MAX : (UINT64_C(1) << command->output_count) - 1;
+        on = command->outputs & which;
+    }
+    tracker->states.known |= which;
+    tracker->states.on = (tracker->states.on & ~which) | on;
+    tracker->states.updated_at_ms = e->now.wall_ms;
+    if (tracker->outputs == 0)
+        tracker->outputs = (uint8_t)(command->action == ACTION_SET_ALL ? command->output_count : command->output);
+    journal_states(e, tracker);
+    engine_mark_dirty(e, tracker);
+}
+
+void engine_republish_states(struct engine *e, struct instant now)
+{
+    struct tracker *tracker;
+    size_t at = 0;
+
+    e->now = now;
+    while ((tracker = map_next(&e->trackers.by_id, &at))) {
+        if (tracker->states.known)
+            engine_mark_dirty(e, tracker);
+    }
+}
+
+bool engine_has_states(const struct engine *e)
+{
+    return e->dirty_head != NULL;
+}
+
+static bool render_state_topic(const struct engine *e, const struct tracker *tracker, struct buffer *topic)
+{
+    const struct registry_tracker *registered = e->registry ? registry_find_tracker(e->registry, tracker->id) : NULL;
+    const struct profile *profile = registered ? e->model_profiles[registered->model] : NULL;
+    struct template_input input;
+
+    if (!profile)
+        return false; /* it left the registry meanwhile */
+    input = engine_input(registered);
+    return template_render(profile_topic(profile, TOPIC_STATE), &input, topic) == 0;
+}
+
+bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic, struct buffer *payload)
+{
+    while (e->dirty_head && e->dirty_head->dirty_since_ms <= since_ms) {
+        struct tracker *tracker = e->dirty_head;
+        bool rendered = render_state_topic(e, tracker, topic);
+
+        e->dirty_head = tracker->next_dirty;
+        if (!e->dirty_head)
+            e->dirty_tail = NULL;
+        tracker->state_dirty = false;
+        if (rendered) {
+            state_encode(&tracker->states, tracker->outputs, payload);
+            e->counters.states_published++;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,112 @@
+#include "engine_state.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+
+/* A request's turn at its tracker: checked again, rendered, staged. */
+
+struct template_input engine_input(const struct registry_tracker *tracker)
+{
+    return (struct template_input){
+        .tracker_id = tracker->id,
+        .device_id = bytes_of_text(tracker->device_id),
+        .vars = tracker->vars,
+    };
+}
+
+static void stage(struct engine *e, struct pending *p, const struct template_input *input, struct bytes payload)
+{
+    struct buffer topic = {0};
+    struct buffer ack_topic = {0};
+    struct engine_command command = {.id = p->id, .payload = payload, .deadline_ms = p->deadline_ms};
+    struct engine_event event;
+
+    CHECK(template_render(profile_topic(p->profile, TOPIC_COMMAND), input, &topic) == 0);
+    CHECK(template_render(profile_topic(p->profile, TOPIC_ACK), input, &ack_topic) == 0);
+    command.topic = buffer_bytes(&topic);
+    command.ack_topic = buffer_bytes(&ack_topic);
+    if (profile_encoding(p->profile) == PROFILE_JSON)
+        command.content_type = bytes_of_text(encoding_content_type(ENCODING_JSON));
+    if (profile_encoding(p->profile) == PROFILE_MSGPACK)
+        command.content_type = bytes_of_text(encoding_content_type(ENCODING_MSGPACK));
+    p->state = PENDING_STAGED;
+    engine_journal_request(e, p);
+    e->effects.command(e->effects.ctx, &command);
+    event = engine_event_of(p, EVENT_COMMAND_STAGED);
+    engine_emit(e, &event);
+    buffer_release(&topic);
+    buffer_release(&ack_topic);
+}
+
+static void note_command(struct pending *p)
+{
+    p->tracker->last_command_id = p->id;
+    p->tracker->last_was_acked = false;
+}
+
+/* -ENODATA: it would have to state outputs of which no state is known. */
+static int render_and_stage(struct engine *e, struct pending *p, const struct judgement *j)
+{
+    struct template_input input = engine_input(j->tracker);
+    struct buffer payload = {0};
+    struct buffer echo = {0};
+    int r;
+
+    input.command = &p->command;
+    input.states = &p->tracker->states;
+    input.outputs = j->outputs;
+    p->profile = profile_ref(j->profile);
+    p->tracker->outputs = j->outputs;
+    r = profile_render(p->profile, &input, &payload);
+    if (r == 0) {
+        profile_render_echo(p->profile, &input, &echo);
+        p->echo = buffer_bytes(&echo); /* its memory is the request's from here */
+        note_command(p);
+        stage(e, p, &input, buffer_bytes(&payload));
+    } else {
+        buffer_release(&echo);
+    }
+    buffer_release(&payload);
+    return r;
+}
+
+void engine_turn(void *ctx, struct pending *p)
+{
+    struct engine *e = ctx;
+    struct judgement j = engine_judgement(e, p);
+    enum code code;
+
+    p->started_ms = e->now.mono_ms;
+    code = judge_again(&j); /* also fills in what the judgement at its arrival found */
+    if (code != CODE_SUCCESS)
+        engine_settle(e, p, code, OUTCOME_NOT_SENT);
+    else if (p->deadline_ms <= e->now.mono_ms)
+        engine_settle(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT);
+    else if (render_and_stage(e, p, &j) < 0)
+        engine_settle(e, p, CODE_WRONG_STATUS, OUTCOME_NOT_SENT);
+}
+
+void engine_command_sent(struct engine *e, uint64_t id, struct instant now)
+{
+    struct pending *p = map_find(&e->by_id, id);
+    struct engine_event event;
+
+    e->counters.commands++;
+    if (!p || p->state != PENDING_STAGED)
+        return;
+    p->state = PENDING_SENT;
+    p->sent_ms = now.mono_ms;
+    event = engine_event_of(p, EVENT_COMMAND_SENT);
+    engine_emit(e, &event);
+}
+
+void engine_command_refused(struct engine *e, uint64_t id, struct instant now)
+{
+    struct pending *p = map_find(&e->by_id, id);
+
+    e->now = now;
+    e->counters.publishes_refused++;
+    if (p && (p->state == PENDING_STAGED || p->state == PENDING_SENT))
+        engine_settle(e, p, CODE_UNEXPECTED, OUTCOME_UNKNOWN);
+}

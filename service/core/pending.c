@@ -1,0 +1,178 @@
+#include "core/pending.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+static struct bytes owned_copy(struct bytes from)
+{
+    struct bytes copy = {0};
+
+    if (from.data) {
+        copy = bytes_of(bytes_dup(from), from.len);
+        CHECK(copy.data);
+    }
+    return copy;
+}
+
+struct pending *pending_new(struct bytes reply_topic, struct bytes correlation)
+{
+    struct pending *p = calloc(1, sizeof *p);
+
+    CHECK(p);
+    p->route.topic = owned_copy(reply_topic);
+    p->route.correlation = owned_copy(correlation);
+    return p;
+}
+
+void pending_free(struct pending *p)
+{
+    profile_unref(p->profile);
+    free((void *)p->route.topic.data);
+    free((void *)p->route.correlation.data);
+    free((void *)p->echo.data);
+    free(p);
+}
+
+size_t pending_bytes(const struct pending *p)
+{
+    return sizeof *p + p->route.topic.len + p->route.correlation.len;
+}
+
+void pending_encode_reply(const struct pending *p, struct buffer *out)
+{
+    const struct reply reply = {.code = p->code, .outcome = p->outcome, .bad = p->bad, .id = &p->route.id};
+
+    reply_encode(p->route.encoding, &reply, out);
+}
+
+static void put_run(struct buffer *out, struct bytes run)
+{
+    buffer_put_u8(out, run.data != NULL);
+    buffer_put_be(out, run.len, 4);
+    buffer_put(out, run);
+}
+
+static struct bytes take_run(struct reader *r)
+{
+    bool present = reader_be(r, 1);
+    struct bytes run = reader_take(r, reader_be(r, 4));
+
+    return present ? run : (struct bytes){0};
+}
+
+static void put_request_id(struct buffer *out, const struct request_id *id)
+{
+    buffer_put_u8(out, (uint8_t)id->kind);
+    buffer_put_be(out, (uint32_t)id->number, 4);
+    put_run(out, bytes_of(id->text, id->len));
+}
+
+static void take_request_id(struct reader *r, struct request_id *id)
+{
+    struct bytes text;
+
+    id->kind = (enum request_id_kind)reader_be(r, 1);
+    id->number = (int32_t)reader_be(r, 4);
+    text = take_run(r);
+    r->failed |= text.len > REQUEST_ID_MAX || id->kind > REQUEST_ID_INT;
+    if (r->failed)
+        return;
+    id->len = (uint8_t)text.len;
+    memcpy(id->text, text.data, text.len);
+}
+
+static void put_command(struct buffer *out, const struct command *command)
+{
+    buffer_put_u8(out, (uint8_t)command->action);
+    buffer_put_be(out, (uint32_t)command->output, 4);
+    buffer_put_u8(out, command->enable);
+    buffer_put_be(out, command->outputs, 8);
+    buffer_put_u8(out, command->output_count);
+}
+
+static void take_command(struct reader *r, struct command *command)
+{
+    command->action = (enum action)reader_be(r, 1);
+    command->output = (int32_t)reader_be(r, 4);
+    command->enable = reader_be(r, 1);
+    command->outputs = reader_be(r, 8);
+    command->output_count = (uint8_t)reader_be(r, 1);
+    r->failed |= command->action > ACTION_UNKNOWN;
+}
+
+void pending_to_record(const struct pending *p, struct instant now, struct buffer *out)
+{
+    int64_t left_ms = p->deadline_ms > now.mono_ms ? (int64_t)(p->deadline_ms - now.mono_ms) : 0;
+
+    buffer_put_u8(out, RECORD_VERSION);
+    buffer_put_be(out, p->id, 8);
+    buffer_put_u8(out, (uint8_t)p->state);
+    put_command(out, &p->command);
+    buffer_put_be(out, (uint32_t)p->tracker_id, 4);
+    buffer_put_be(out, (uint32_t)p->user_id, 4);
+    buffer_put(out, bytes_of(p->session.bytes, DIGEST_SIZE));
+    buffer_put(out, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
+    buffer_put_u8(out, p->correlated);
+    buffer_put_u8(out, (uint8_t)p->route.encoding);
+    put_run(out, p->route.topic);
+    put_run(out, p->route.correlation);
+    put_request_id(out, &p->route.id);
+    buffer_put_be(out, (uint64_t)p->arrived.wall_ms, 8);
+    buffer_put_be(out, (uint64_t)(now.wall_ms + left_ms), 8);
+    buffer_put_be(out, p->code, 4);
+    buffer_put_u8(out, (uint8_t)p->outcome);
+    buffer_put_be(out, p->bad, 4);
+}
+
+static void take_fixed(struct reader *r, void *to, size_t len)
+{
+    struct bytes from = reader_take(r, len);
+
+    if (from.data)
+        memcpy(to, from.data, len);
+}
+
+static void set_times(struct pending *p, int64_t arrived_wall_ms, int64_t deadline_wall_ms, struct instant now,
+                      uint64_t longest_ms)
+{
+    int64_t left_ms = deadline_wall_ms - now.wall_ms;
+    int64_t age_ms = now.wall_ms - arrived_wall_ms;
+
+    left_ms = left_ms < 0 ? 0 : left_ms > (int64_t)longest_ms ? (int64_t)longest_ms : left_ms;
+    age_ms = age_ms < 0 ? 0 : age_ms > (int64_t)now.mono_ms ? (int64_t)now.mono_ms : age_ms;
+    p->deadline_ms = now.mono_ms + (uint64_t)left_ms;
+    p->arrived = (struct instant){.mono_ms = now.mono_ms - (uint64_t)age_ms, .wall_ms = arrived_wall_ms};
+}
+
+struct pending *pending_from_record(struct bytes record, struct instant now, uint64_t longest_ms)
+{
+    struct reader r = {.left = record};
+    struct pending *p = pending_new((struct bytes){0}, (struct bytes){0});
+    int64_t arrived_wall_ms;
+
+    r.failed = reader_be(&r, 1) != RECORD_VERSION;
+    p->id = p->command.id = reader_be(&r, 8);
+    p->state = (enum pending_state)reader_be(&r, 1);
+    take_command(&r, &p->command);
+    p->tracker_id = (int32_t)reader_be(&r, 4);
+    p->user_id = (int32_t)reader_be(&r, 4);
+    take_fixed(&r, p->session.bytes, DIGEST_SIZE);
+    take_fixed(&r, p->key.bytes, REQUEST_KEY_SIZE);
+    p->correlated = reader_be(&r, 1);
+    p->route.encoding = (enum encoding)reader_be(&r, 1);
+    p->route.topic = owned_copy(take_run(&r));
+    p->route.correlation = owned_copy(take_run(&r));
+    take_request_id(&r, &p->route.id);
+    arrived_wall_ms = (int64_t)reader_be(&r, 8);
+    set_times(p, arrived_wall_ms, (int64_t)reader_be(&r, 8), now, longest_ms);
+    p->code = (enum code)reader_be(&r, 4);
+    p->outcome = (enum outcome)reader_be(&r, 1);
+    p->bad = (unsigned)reader_be(&r, 4);
+    p->journaled = true;
+    if (reader_is_done(&r) && p->state <= PENDING_SETTLED && p->route.encoding <= ENCODING_MSGPACK &&
+        p->route.topic.data)
+        return p;
+    pending_free(p);
+    return NULL;
+}

@@ -1,0 +1,142 @@
+#include "edge/mqtt_socket.h"
+
+#include <dirent.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* The kernel doubles it, and lowers it to net.core.wmem_max. */
+enum { SEND_BUFFER_SIZE = 256 * 1024 };
+
+static bool is_noted(const struct mqtt_socket_note *note, int fd)
+{
+    return (note->open[fd / 8] >> (fd % 8)) & 1;
+}
+
+/* The next open descriptor of this process, -1 at the end. */
+static int next_fd(DIR *dir)
+{
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char *end;
+        long fd = strtol(entry->d_name, &end, 10);
+        if (*end == '\0' && fd >= 0 && fd < MQTT_SOCKET_FD_MAX && fd != dirfd(dir))
+            return (int)fd;
+    }
+    return -1;
+}
+
+void mqtt_socket_note(struct mqtt_socket_note *note)
+{
+    *note = (struct mqtt_socket_note){0};
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir)
+        return;
+    for (int fd; (fd = next_fd(dir)) >= 0;)
+        note->open[fd / 8] = (uint8_t)(note->open[fd / 8] | 1 << (fd % 8));
+    closedir(dir);
+}
+
+/* Other threads open sockets too; the peer's port tells them apart. */
+static bool is_connected_to(int fd, uint16_t peer_port)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
+        return false;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage room;
+    } peer = {0};
+    len = sizeof(peer);
+    if (getpeername(fd, &peer.any, &len) < 0)
+        return false;
+    if (peer.any.sa_family == AF_INET)
+        return ntohs(peer.v4.sin_port) == peer_port;
+    return peer.any.sa_family == AF_INET6 && ntohs(peer.v6.sin6_port) == peer_port;
+}
+
+int mqtt_socket_find(const struct mqtt_socket_note *note, uint16_t peer_port)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir)
+        return -1;
+    int fd;
+    while ((fd = next_fd(dir)) >= 0)
+        if (!is_noted(note, fd) && is_connected_to(fd, peer_port))
+            break;
+    closedir(dir);
+    return fd;
+}
+
+void mqtt_socket_tune(int fd)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER_SIZE}, sizeof(int));
+}
+
+void mqtt_socket_cork(int fd, bool hold)
+{
+    struct linger linger = {.l_onoff = hold, .l_linger = 0};
+    if (hold)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){hold}, sizeof(int));
+    /* While nothing is held, an ordinary close: a process that dies now has its last commands still delivered. */
+    if (!hold)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void mqtt_socket_push(int fd)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
+}
+
+size_t mqtt_socket_room(int fd, bool *empty)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof(info);
+    *empty = false;
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+        return 0;
+    uint32_t queued = info[SK_MEMINFO_WMEM_QUEUED];
+    /* The kernel calls a socket writable below two thirds; the sixth in between is for paho's own PUBACKs. */
+    uint32_t limit = info[SK_MEMINFO_SNDBUF] / 2;
+    *empty = queued == 0;
+    return queued < limit ? limit - queued : 0;
+}
+
+void mqtt_socket_reset(int fd)
+{
+    /* Dissolving the association is the one way to send a RST and keep the descriptor, which is paho's to close. */
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    connect(fd, &none, sizeof(none));
+}
+
+void mqtt_socket_drain(int fd, int wait_ms)
+{
+    uint64_t deadline_ms = clock_now().mono_ms + (uint64_t)wait_ms;
+    for (;;) {
+        uint64_t now_ms = clock_now().mono_ms;
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (now_ms >= deadline_ms || poll(&wait, 1, (int)(deadline_ms - now_ms)) <= 0)
+            return;
+        uint8_t scrap[16384];
+        if (recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT) <= 0)
+            return;
+    }
+}
+
+size_t mqtt_socket_peek(int fd, uint8_t *head, size_t size)
+{
+    ssize_t n = recv(fd, head, size, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 ? (size_t)n : 0;
+}

@@ -1,0 +1,281 @@
+/* From a command to its ack. What becomes of a command is thrown when it comes; the ack is written when it is due. */
+#include "sim.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "topic.h"
+
+/* What the dice say of one command. Every command takes the same number of throws, so that the n-th command of a
+ * tracker meets the same fate whatever the rates did to those before it. */
+struct fate {
+    enum answer answer;
+    bool duplicate;
+    bool garbage;
+    uint64_t garbage_shape;
+    uint64_t delay_ms;
+};
+
+/* An ack that waits in the heap. */
+struct pending_ack {
+    struct tracker *tracker;
+    struct command command;
+    struct fate fate;
+    uint32_t life;            /* of the tracker, when the command came */
+    struct bytes topic;       /* owned, as correlation is, in one piece with this struct */
+    struct bytes correlation; /* data NULL: none */
+};
+
+static enum answer throw_answer(const struct rates *rates, struct dice *dice)
+{
+    double thrown = dice_chance(dice);
+
+    if (thrown < rates->silence)
+        return ANSWER_SILENCE;
+    if (thrown < rates->silence + rates->refuse)
+        return ANSWER_REFUSED;
+    return thrown < rates->silence + rates->refuse + rates->unsupported ? ANSWER_UNSUPPORTED : ANSWER_SUCCESS;
+}
+
+static struct fate throw_fate(const struct options *options, struct dice *dice)
+{
+    struct fate fate;
+
+    fate.answer = throw_answer(&options->rates, dice);
+    fate.duplicate = dice_chance(dice) < options->rates.duplicate;
+    fate.garbage = dice_chance(dice) < options->rates.garbage;
+    fate.garbage_shape = dice_throw(dice);
+    fate.delay_ms = options->latency_ms + dice_up_to(dice, options->jitter_ms);
+    return fate;
+}
+
+/* --- the log ----------------------------------------------------------------------------------------------------- */
+
+static const char *const answer_names[] = {
+    [ANSWER_SUCCESS] = "success",
+    [ANSWER_REFUSED] = "refused",
+    [ANSWER_UNSUPPORTED] = "unsupported",
+    [ANSWER_SILENCE] = "silence",
+};
+
+/* "265489 command 17 -1" and the like; "-" where the command has no id. */
+static void print_line(const struct tracker *tracker, const char *what, const struct command *command, const char *rest)
+{
+    char id[24] = "-";
+
+    if (command->has_id)
+        snprintf(id, sizeof(id), "%" PRIu64, command->id);
+    printf("%d %s %s %s\n", tracker->id, what, id, rest);
+}
+
+static void log_command(const struct sim *sim, const struct tracker *tracker, const struct command *command)
+{
+    char states[TRACKER_OUTPUTS_MAX + 1];
+
+    if (!sim->options->log)
+        return;
+    tracker_format_outputs(command->mask, command->states, tracker_mask_count(command->mask), states);
+    print_line(tracker, "command", command, command->known ? states : "unknown");
+}
+
+static void log_answer(const struct sim *sim, const struct tracker *tracker, const struct command *command,
+                       const char *what, const char *rest)
+{
+    if (sim->options->log)
+        print_line(tracker, what, command, rest);
+}
+
+/* --- acks -------------------------------------------------------------------------------------------------------- */
+
+static int put_ack(struct sim *sim, const struct pending_ack *ack, struct bytes payload)
+{
+    struct mqtt_publish publish = {.topic = ack->topic, .payload = payload, .correlation = ack->correlation};
+    int r = outbox_put(&sim->outbox, &publish);
+
+    if (r < 0)
+        sim->tally.of[TALLY_DROPPED]++;
+    return r;
+}
+
+/* The first half of the ack or less (with more, a refusal might read as a success), or bytes that are of no family:
+ * 0xC1 is neither text nor MessagePack. */
+static void put_garbage(struct sim *sim, const struct pending_ack *ack, struct bytes payload)
+{
+    uint64_t shape = ack->fate.garbage_shape;
+    uint8_t noise[9] = {0xC1};
+
+    memcpy(noise + 1, &shape, sizeof(shape));
+    if (shape & 1)
+        payload.len = 1 + (shape >> 1) % (payload.len / 2);
+    else
+        payload = bytes_of(noise, sizeof(noise));
+    if (put_ack(sim, ack, payload) == 0)
+        sim->tally.of[TALLY_GARBAGE]++;
+}
+
+/* What the tracker answers in the end: it cannot accept or refuse what it does not know. */
+static enum answer final_answer(const struct pending_ack *ack)
+{
+    return ack->command.known ? ack->fate.answer : ANSWER_UNSUPPORTED;
+}
+
+static void count_answer(struct sim *sim, enum answer answer)
+{
+    static const enum tally_count counts[] = {
+        [ANSWER_SUCCESS] = TALLY_SUCCESS,
+        [ANSWER_REFUSED] = TALLY_REFUSED,
+        [ANSWER_UNSUPPORTED] = TALLY_UNSUPPORTED,
+        [ANSWER_SILENCE] = TALLY_SILENT,
+    };
+
+    sim->tally.of[counts[answer]]++;
+}
+
+static void send_ack(struct sim *sim, const struct pending_ack *ack)
+{
+    uint8_t bytes[PROFILE_ACK_SIZE];
+    enum answer answer = final_answer(ack);
+    size_t len = sim->options->profile->write(ack->tracker, &ack->command, answer, bytes);
+    struct bytes payload = bytes_of(bytes, len);
+
+    if (len == 0) {
+        sim->tally.of[TALLY_DROPPED]++;
+        return;
+    }
+    if (ack->fate.garbage)
+        put_garbage(sim, ack, payload);
+    if (put_ack(sim, ack, payload) < 0)
+        return;
+    if (answer == ANSWER_SUCCESS)
+        tracker_switch(ack->tracker, ack->command.mask, ack->command.states);
+    count_answer(sim, answer);
+    log_answer(sim, ack->tracker, &ack->command, "ack", answer_names[answer]);
+    if (ack->fate.duplicate && put_ack(sim, ack, payload) == 0)
+        sim->tally.of[TALLY_DUPLICATE]++;
+}
+
+static void ack_due(struct sim *sim, void *what)
+{
+    struct pending_ack *ack = what;
+
+    if (sim->stopping || ack->life != ack->tracker->life)
+        sim->tally.of[TALLY_LOST]++;
+    else
+        send_ack(sim, ack);
+    free(ack);
+}
+
+/* --- commands ---------------------------------------------------------------------------------------------------- */
+
+/* The ack with its topic and correlation behind it. NULL without memory. */
+static struct pending_ack *new_pending_ack(const struct sim *sim, struct tracker *tracker,
+                                           const struct mqtt_message *message)
+{
+    char own[TOPIC_SIZE];
+    struct bytes topic = message->response_topic;
+    struct pending_ack *ack;
+    uint8_t *at;
+
+    if (topic.len == 0)
+        topic = bytes_of(own, topic_format(own, sim->options->prefix, tracker->id, TOPIC_ACK));
+    ack = calloc(1, sizeof(*ack) + topic.len + message->correlation.len + 1);
+    if (!ack)
+        return NULL;
+    at = (uint8_t *)(ack + 1);
+    memcpy(at, topic.data, topic.len);
+    ack->topic = bytes_of(at, topic.len);
+    if (message->correlation.data) {
+        at += topic.len;
+        if (message->correlation.len)
+            memcpy(at, message->correlation.data, message->correlation.len);
+        ack->correlation = bytes_of(at, message->correlation.len);
+    }
+    ack->tracker = tracker;
+    ack->life = tracker->life;
+    return ack;
+}
+
+static void plan_ack(struct sim *sim, struct tracker *tracker, const struct command *command,
+                     const struct mqtt_message *message)
+{
+    struct fate fate = throw_fate(sim->options, &tracker->command_dice);
+    struct pending_ack *ack;
+
+    if (fate.answer == ANSWER_SILENCE) {
+        count_answer(sim, ANSWER_SILENCE);
+        log_answer(sim, tracker, command, "no ack", answer_names[ANSWER_SILENCE]);
+        return;
+    }
+    ack = new_pending_ack(sim, tracker, message);
+    if (ack) {
+        ack->command = *command;
+        ack->fate = fate;
+    }
+    if (!ack || heap_add(&sim->heap, sim->now_ms + fate.delay_ms, ack_due, ack) < 0) {
+        sim->tally.of[TALLY_DROPPED]++;
+        free(ack);
+    }
+}
+
+/* Families without an id in the command: the service gives its id as 8 bytes of Correlation Data, MQTT 5 only. */
+static void take_id_of_correlation(struct command *command, struct bytes correlation)
+{
+    if (command->has_id || correlation.len != 8)
+        return;
+    for (size_t i = 0; i < correlation.len; i++)
+        command->id = command->id << 8 | correlation.data[i];
+    command->has_id = true;
+}
+
+static void note_id(struct sim *sim, struct tracker *tracker, const struct command *command)
+{
+    if (!command->has_id) {
+        sim->tally.of[TALLY_WITHOUT_ID]++;
+        return;
+    }
+    if (!tracker_had_command(tracker, command->id)) {
+        sim->tally.of[TALLY_DISTINCT]++;
+        return;
+    }
+    sim->tally.of[TALLY_REPEATED]++;
+    print_line(tracker, "command", command, "REPEATED");
+}
+
+/* False: no command for this tracker, which says nothing to it. */
+static bool read_command(struct sim *sim, struct tracker *tracker, struct bytes payload, struct command *command)
+{
+    int r = sim->options->profile->read(tracker, payload, command);
+
+    if (r == 0)
+        return true;
+    sim->tally.of[r == -ENODEV ? TALLY_OTHER_DEVICE : TALLY_UNREADABLE]++;
+    if (sim->options->log)
+        printf("%d %s, %zu bytes\n", tracker->id, r == -ENODEV ? "another device's command" : "unreadable",
+               payload.len);
+    return false;
+}
+
+void sim_message(struct sim *sim, const struct mqtt_message *message)
+{
+    struct command command = {0};
+    struct tracker *tracker;
+    int32_t id;
+
+    if (!topic_read_command(message->topic, sim->options->prefix, &id))
+        return;
+    tracker = trackers_find(&sim->trackers, id);
+    if (!tracker)
+        return;
+    sim->tally.of[TALLY_SEEN]++;
+    if (!read_command(sim, tracker, message->payload, &command))
+        return;
+    take_id_of_correlation(&command, message->correlation);
+    log_command(sim, tracker, &command);
+    note_id(sim, tracker, &command);
+    if (tracker->online && !sim->stopping)
+        plan_ack(sim, tracker, &command, message);
+    else
+        sim->tally.of[TALLY_OFFLINE]++;
+}

@@ -1,0 +1,157 @@
+/* The maps of the json family in MessagePack. */
+#include "profile.h"
+
+#include <errno.h>
+
+#include <msgpack.h>
+
+/* What the map held. A member that is missing, or of another type, stays zero. */
+struct members {
+    msgpack_object id;
+    msgpack_object action;
+    msgpack_object output;
+    msgpack_object enable;
+    msgpack_object outputs;
+};
+
+static const struct {
+    const char *name;
+    msgpack_object_type type;
+    size_t offset;
+} member_table[] = {
+    {"id", MSGPACK_OBJECT_POSITIVE_INTEGER, offsetof(struct members, id)},
+    {"action", MSGPACK_OBJECT_STR, offsetof(struct members, action)},
+    {"output", MSGPACK_OBJECT_POSITIVE_INTEGER, offsetof(struct members, output)},
+    {"enable", MSGPACK_OBJECT_BOOLEAN, offsetof(struct members, enable)},
+    {"outputs", MSGPACK_OBJECT_ARRAY, offsetof(struct members, outputs)},
+};
+
+static bool is_text(const msgpack_object *object, const char *text)
+{
+    return object->type == MSGPACK_OBJECT_STR &&
+           bytes_equal_text(bytes_of(object->via.str.ptr, object->via.str.size), text);
+}
+
+static void note_member(struct members *members, const msgpack_object_kv *kv)
+{
+    for (size_t i = 0; i < sizeof(member_table) / sizeof(member_table[0]); i++)
+        if (is_text(&kv->key, member_table[i].name) && kv->val.type == member_table[i].type)
+            memcpy((char *)members + member_table[i].offset, &kv->val, sizeof(kv->val));
+}
+
+static int read_set(const struct members *members, struct command *command)
+{
+    if (members->enable.type != MSGPACK_OBJECT_BOOLEAN)
+        return -EBADMSG;
+    return command_set_output(command, members->output.via.u64, members->enable.via.boolean);
+}
+
+static int read_set_all(const struct members *members, struct command *command)
+{
+    const msgpack_object_array *outputs = &members->outputs.via.array;
+
+    if (outputs->size < 1 || outputs->size > TRACKER_OUTPUTS_MAX)
+        return -EBADMSG;
+    for (uint32_t i = 0; i < outputs->size; i++) {
+        if (outputs->ptr[i].type != MSGPACK_OBJECT_BOOLEAN)
+            return -EBADMSG;
+        command->mask |= UINT64_C(1) << i;
+        command->states |= (uint64_t)outputs->ptr[i].via.boolean << i;
+    }
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*read)(const struct members *members, struct command *command);
+} actions[] = {
+    {"set", read_set},
+    {"set_all", read_set_all},
+};
+
+static int read_map(const msgpack_object *root, struct command *command)
+{
+    struct members members = {0};
+
+    if (root->type != MSGPACK_OBJECT_MAP)
+        return -EBADMSG;
+    for (uint32_t i = 0; i < root->via.map.size; i++)
+        note_member(&members, &root->via.map.ptr[i]);
+    if (members.id.type != MSGPACK_OBJECT_POSITIVE_INTEGER || members.action.type != MSGPACK_OBJECT_STR)
+        return -EBADMSG;
+    command->has_id = true;
+    command->id = members.id.via.u64;
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (is_text(&members.action, actions[i].name)) {
+            command->known = true;
+            return actions[i].read(&members, command);
+        }
+    }
+    return 0;
+}
+
+static int msgpack_read(const struct tracker *tracker, struct bytes payload, struct command *command)
+{
+    msgpack_unpacked unpacked;
+    size_t used = 0;
+    int r = -EBADMSG;
+
+    (void)tracker; /* the topic alone says which one */
+    msgpack_unpacked_init(&unpacked);
+    if (msgpack_unpack_next(&unpacked, (const char *)payload.data, payload.len, &used) == MSGPACK_UNPACK_SUCCESS &&
+        used == payload.len)
+        r = read_map(&unpacked.data, command);
+    msgpack_unpacked_destroy(&unpacked);
+    return r;
+}
+
+static void pack_text(msgpack_packer *packer, const char *text)
+{
+    msgpack_pack_str_with_body(packer, text, strlen(text));
+}
+
+static void pack_flag(msgpack_packer *packer, const char *key, bool flag)
+{
+    pack_text(packer, key);
+    if (flag)
+        msgpack_pack_true(packer);
+    else
+        msgpack_pack_false(packer);
+}
+
+static void pack_ack(msgpack_packer *packer, const struct command *command, enum answer answer)
+{
+    bool success = answer == ANSWER_SUCCESS;
+    bool unsupported = answer == ANSWER_UNSUPPORTED;
+
+    msgpack_pack_map(packer, 2u + !success + unsupported);
+    pack_text(packer, "id");
+    msgpack_pack_uint64(packer, command->id);
+    pack_flag(packer, "success", success);
+    if (!success) {
+        pack_text(packer, "error");
+        pack_text(packer, unsupported ? UNSUPPORTED_TEXT : REFUSAL_TEXT);
+    }
+    if (unsupported)
+        pack_flag(packer, "unsupported", true);
+}
+
+static size_t msgpack_write(const struct tracker *tracker, const struct command *command, enum answer answer,
+                            uint8_t *out)
+{
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    size_t len;
+
+    (void)tracker;
+    msgpack_sbuffer_init(&buffer);
+    msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+    pack_ack(&packer, command, answer);
+    len = buffer.size <= PROFILE_ACK_SIZE ? buffer.size : 0;
+    if (len)
+        memcpy(out, buffer.data, len);
+    msgpack_sbuffer_destroy(&buffer);
+    return len;
+}
+
+const struct profile profile_msgpack = {.name = "msgpack", .read = msgpack_read, .write = msgpack_write};
