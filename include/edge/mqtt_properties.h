@@ -6,10 +6,8 @@
 
 #include "edge/mqtt.h"
 
-/* Adds the property where `value` is there. What is added is paho's copy: MQTTProperties_free gives it back. Only while
- * a paho handle exists, because paho's allocator starts with the first. */
-void mqtt_properties_add_number(MQTTProperties *to, enum MQTTPropertyCodes code, uint32_t value);
-void mqtt_properties_add_bytes(MQTTProperties *to, enum MQTTPropertyCodes code, struct bytes value);
+/* A property with a number of two or four bytes. */
+MQTTProperty mqtt_properties_of_number(enum MQTTPropertyCodes code, uint32_t value);
 
 /* False where it is not there. */
 bool mqtt_properties_number(MQTTProperties *from, enum MQTTPropertyCodes code, uint32_t *value);
@@ -17,7 +15,13 @@ bool mqtt_properties_number(MQTTProperties *from, enum MQTTPropertyCodes code, u
 /* Data NULL where it is not there. Borrowed from the properties. */
 struct bytes mqtt_properties_bytes(MQTTProperties *from, enum MQTTPropertyCodes code);
 
-void mqtt_properties_of_publish(MQTTProperties *to, const struct mqtt_publish *publish);
+/* The properties of a publish, borrowed from it. Nothing to free, and not to be moved. */
+struct mqtt_publish_properties {
+    MQTTProperty array[4];
+    MQTTProperties paho;
+};
+
+void mqtt_properties_of_publish(struct mqtt_publish_properties *to, const struct mqtt_publish *publish);
 
 /* How many bytes they take in a packet, their length field included. */
 size_t mqtt_properties_size(const struct mqtt_publish *publish);

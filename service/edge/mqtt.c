@@ -40,7 +40,8 @@ struct mqtt {
     struct ack acks[TOKENS];
     size_t ack_count;
 
-    size_t room; /* bytes that may be written without asking the kernel again */
+    bool is_receiving; /* paho's memory is in the hands of a handler: the handle must stay */
+    size_t room;       /* bytes that may be written without asking the kernel again */
     char topic[STRING_MAX + 1];
 };
 
@@ -49,7 +50,7 @@ struct mqtt {
 
 struct mqtt *mqtt_new(const struct mqtt_options *options, const struct mqtt_handlers *handlers)
 {
-    CHECK(options->url_count > 0);
+    CHECK(options->url_count > 0 && (options->protocol == 4 || options->protocol == 5));
     struct mqtt *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
@@ -64,7 +65,7 @@ void mqtt_free(struct mqtt *m)
 {
     if (!m)
         return;
-    mqtt_link_abort(&m->link);
+    mqtt_abort(m);
     free(m);
 }
 
@@ -113,7 +114,7 @@ static void on_published(void *ctx, int token, int packet_type, MQTTProperties *
 
 int mqtt_connect(struct mqtt *m)
 {
-    mqtt_link_abort(&m->link);
+    mqtt_abort(m);
     forget_outstanding(m);
     m->last_url = m->url;
     int r = mqtt_link_open(&m->link, m->options, m->options->urls[m->url], m->error);
@@ -130,11 +131,13 @@ int mqtt_connect(struct mqtt *m)
 
 void mqtt_disconnect(struct mqtt *m)
 {
+    CHECK(!m->is_receiving);
     mqtt_link_disconnect(&m->link);
 }
 
 void mqtt_abort(struct mqtt *m)
 {
+    CHECK(!m->is_receiving);
     mqtt_link_abort(&m->link);
 }
 
@@ -183,9 +186,11 @@ int mqtt_fd(const struct mqtt *m)
     return m->link.fd;
 }
 
+/* In a handler the handle is left for mqtt_receive to find dead. */
 static int lose(struct mqtt *m)
 {
-    mqtt_link_abort(&m->link);
+    if (!m->is_receiving)
+        mqtt_link_abort(&m->link);
     return set_error(m, -ENOTCONN, m->farewell[0] != '\0' ? m->farewell : "the connection was lost");
 }
 
@@ -248,7 +253,7 @@ static int subscribe4(struct mqtt *m, char *const *names, int *qos, size_t count
 
 int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t count)
 {
-    CHECK(count > 0);
+    CHECK(count > 0 && !m->is_receiving);
     if (!m->link.client)
         return -ENOTCONN;
     char **names = calloc(count, sizeof(*names));
@@ -270,7 +275,7 @@ int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t cou
 
 int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count)
 {
-    CHECK(count > 0);
+    CHECK(count > 0 && !m->is_receiving);
     if (!m->link.client)
         return -ENOTCONN;
     char *const *names = (char *const *)(uintptr_t)filters;
@@ -366,25 +371,37 @@ static int receive_one(struct mqtt *m, int *count, bool *is_idle)
         hand_on_message(m, topic, topic_len, message);
         ++*count;
     }
-    return is_lost || !m->link.client ? -ENOTCONN : 0;
+    return is_lost ? -ENOTCONN : 0;
+}
+
+/* At most max messages. Ends when nothing came so often that nothing can be left. */
+static int receive_all(struct mqtt *m, int max, int *count)
+{
+    int patience = m->link.hides_bytes ? IDLE_RECEIVES_HIDDEN : 1;
+    for (int idle = 0; *count < max && idle < patience;) {
+        bool is_idle;
+        int r = receive_one(m, count, &is_idle);
+        if (r < 0)
+            return r;
+        idle = is_idle ? idle + 1 : 0;
+    }
+    return 0;
 }
 
 int mqtt_receive(struct mqtt *m, int max, bool *more)
 {
+    CHECK(!m->is_receiving);
     *more = false;
     if (!m->link.client)
         return -ENOTCONN;
-    m->room = 0;     /* the socket is asked anew */
-    hand_on_acks(m); /* that came while subscribing */
-    int patience = m->link.hides_bytes ? IDLE_RECEIVES_HIDDEN : 1;
     int count = 0;
-    for (int idle = 0; count < max && idle < patience;) {
-        bool is_idle;
-        int r = receive_one(m, &count, &is_idle);
-        if (r < 0)
-            return lose(m);
-        idle = is_idle ? idle + 1 : 0;
-    }
+    m->room = 0; /* the socket is asked anew */
+    m->is_receiving = true;
+    hand_on_acks(m); /* that came while subscribing */
+    int r = receive_all(m, max, &count);
+    m->is_receiving = false;
+    if (r < 0)
+        return lose(m);
     *more = count >= max;
     return count;
 }
@@ -446,13 +463,11 @@ static int send_publish(struct mqtt *m, const struct mqtt_publish *publish, int 
 {
     memcpy(m->topic, publish->topic.data, publish->topic.len);
     m->topic[publish->topic.len] = '\0';
-    MQTTProperties properties = MQTTProperties_initializer;
-    if (m->link.protocol == 5)
-        mqtt_properties_of_publish(&properties, publish);
+    struct mqtt_publish_properties properties;
+    mqtt_properties_of_publish(&properties, publish);
     MQTTResponse response =
         MQTTClient_publish5(m->link.client, m->topic, (int)publish->payload.len, publish->payload.data, publish->qos,
-                            publish->retain, &properties, token);
-    MQTTProperties_free(&properties);
+                            publish->retain, &properties.paho, token);
     return (int)response.reasonCode;
 }
 

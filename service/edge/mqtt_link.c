@@ -26,13 +26,16 @@ struct scheme {
     /* How many messages the broker may send unacknowledged: as many as have their PUBACKs (4 bytes, and what TLS and
      * WebSocket put around each) in one TCP segment, because a cork holds no more than that. */
     uint16_t receive_maximum;
+    /* 0: as configured. What is left of a WebSocket frame with several packets in it (mosquitto sends one a frame,
+     * other brokers more) is not looked at by paho before the socket is readable again: the answer to a ping does. */
+    int keep_alive_max_s;
 };
 
 static const struct scheme schemes[] = {
-    {"mqtt://", 1883, false, false, 256},
-    {"mqtts://", 8883, true, true, 48},
-    {"ws://", 80, false, true, 128},
-    {"wss://", 443, true, true, 40},
+    {"mqtt://", 1883, false, false, 256, 0},
+    {"mqtts://", 8883, true, true, 48, 0},
+    {"ws://", 80, false, true, 128, 5},
+    {"wss://", 443, true, true, 40, 5},
 };
 
 static const struct scheme *scheme_of(const char *url)
@@ -57,19 +60,20 @@ static uint16_t port_of(const char *url, const struct scheme *scheme)
 /* Things that paho's functions do not say: that a CONNECT went out (so that there was a broker at the other end), what
  * flags its CONNACK had, that a SUBSCRIBE went out while paho still waits for its answer. */
 static struct watch {
+    bool is_connect_tried;
     bool is_connect_sent;
     bool session_present;
-    bool is_readable; /* what comes on the socket is not encrypted */
-    int connack_wait_ms;
+    bool is_readable;            /* what comes on the socket is not encrypted */
+    uint64_t deadline_ms;        /* of the connect */
     int push_fd;                 /* -1: nothing to push */
     char error[MQTT_ERROR_SIZE]; /* the last that paho or OpenSSL complained about */
 } watch = {.push_fd = -1};
 
-static void note_error(const char *text, size_t len)
+static void note_error(struct bytes text)
 {
-    while (len > 0 && text[len - 1] == '\n')
-        len--;
-    snprintf(watch.error, sizeof(watch.error), "%.*s", (int)len, text);
+    while (text.len > 0 && text.data[text.len - 1] == '\n')
+        text.len--;
+    snprintf(watch.error, sizeof(watch.error), "%.*s", (int)text.len, (const char *)text.data);
 }
 
 /* The flag in a CONNACK, perhaps in a WebSocket frame, that begins with these bytes. */
@@ -87,13 +91,17 @@ static bool has_session_flag(const uint8_t *head, size_t len)
 }
 
 /* Paho 1.3.12 keeps the session flag of MQTT 5 to itself: read the CONNACK before paho does. */
-static void on_connect_sent(int fd)
+static void on_connect_written(int fd, bool is_sent)
 {
-    watch.is_connect_sent = true;
-    if (!watch.is_readable)
+    watch.is_connect_tried = true;
+    watch.is_connect_sent = is_sent;
+    watch.error[0] = '\0'; /* it was overcome: of two ways to check a host's name only one can succeed */
+    if (!is_sent || !watch.is_readable)
         return;
     uint8_t head[12];
-    poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, watch.connack_wait_ms);
+    uint64_t now_ms = clock_now().mono_ms;
+    int wait_ms = now_ms < watch.deadline_ms ? (int)(watch.deadline_ms - now_ms) : 0;
+    poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, wait_ms);
     watch.session_present = has_session_flag(head, mqtt_socket_peek(fd, head, sizeof(head)));
 }
 
@@ -101,15 +109,14 @@ static void on_connect_sent(int fd)
 static void on_trace(enum MQTTCLIENT_TRACE_LEVELS level, char *line)
 {
     size_t len = strlen(line);
-    bool is_sent = len > TIMESTAMP_LEN && strcmp(line + len - 3, "(0)") == 0;
-    if (is_sent && strstr(line, " -> CONNECT "))
-        on_connect_sent(atoi(line + TIMESTAMP_LEN));
+    if (len > TIMESTAMP_LEN && strstr(line, " -> CONNECT "))
+        on_connect_written(atoi(line + TIMESTAMP_LEN), strcmp(line + len - 3, "(0)") == 0);
     else if (watch.push_fd >= 0 && (strstr(line, " -> SUBSCRIBE ") || strstr(line, " -> UNSUBSCRIBE ")))
         mqtt_socket_push(watch.push_fd);
     else if (strstr(line, "X509_check_host"))
-        note_error("TLS: the certificate is for another host", 40);
+        note_error(bytes_of_text("TLS: the certificate is for another host"));
     else if (level >= MQTTCLIENT_TRACE_ERROR && len > TIMESTAMP_LEN)
-        note_error(line + TIMESTAMP_LEN, len - TIMESTAMP_LEN);
+        note_error(bytes_of_text(line + TIMESTAMP_LEN));
 }
 
 static void watch_start(struct watch start)
@@ -137,7 +144,7 @@ static int on_tls_error(const char *text, size_t len, void *ctx)
         reason = reason ? reason + 1 : NULL;
     }
     if (!reason)
-        note_error(text, len);
+        note_error(bytes_of(text, len));
     else
         snprintf(watch.error, sizeof(watch.error), "TLS: %.*s", (int)strcspn(reason, ":\n"), reason);
     return 1;
@@ -191,12 +198,12 @@ static int failed_without_answer(bool had_time_left, char error[MQTT_ERROR_SIZE]
     bool was_closed = watch.is_connect_sent && had_time_left;
     if (watch.error[0] != '\0')
         snprintf(error, MQTT_ERROR_SIZE, "%s", watch.error);
-    else if (was_closed)
-        snprintf(error, MQTT_ERROR_SIZE, "the broker closed the connection instead of answering");
-    else if (had_time_left)
-        snprintf(error, MQTT_ERROR_SIZE, "no connection");
-    else
+    else if (!had_time_left)
         snprintf(error, MQTT_ERROR_SIZE, "no answer in time");
+    else if (watch.is_connect_tried)
+        snprintf(error, MQTT_ERROR_SIZE, "the broker closed the connection instead of answering");
+    else
+        snprintf(error, MQTT_ERROR_SIZE, "no connection");
     return was_closed ? -EPROTONOSUPPORT : -ECONNREFUSED;
 }
 
@@ -227,6 +234,9 @@ static MQTTClient_connectOptions connect_options_of(const struct attempt *attemp
     out.username = options->username;
     out.password = options->password;
     out.keepAliveInterval = options->keep_alive_s;
+    int keep_alive_max_s = attempt->scheme->keep_alive_max_s;
+    if (keep_alive_max_s > 0 && (options->keep_alive_s == 0 || options->keep_alive_s > keep_alive_max_s))
+        out.keepAliveInterval = keep_alive_max_s;
     out.connectTimeout = attempt->timeout_s;
     out.reliable = 0;
     out.maxInflightMessages = INFLIGHT_MAX;
@@ -240,10 +250,13 @@ static MQTTResponse send_connect(MQTTClient client, MQTTClient_connectOptions *p
         response.reasonCode = (enum MQTTReasonCodes)MQTTClient_connect(client, paho);
         return response;
     }
+    const MQTTProperty list[] = {
+        mqtt_properties_of_number(MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, attempt->options->session_expiry_s),
+        mqtt_properties_of_number(MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, attempt->scheme->receive_maximum),
+    };
     MQTTProperties properties = MQTTProperties_initializer;
-    mqtt_properties_add_number(&properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
-                               attempt->options->session_expiry_s);
-    mqtt_properties_add_number(&properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, attempt->scheme->receive_maximum);
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+        MQTTProperties_add(&properties, &list[i]);
     MQTTResponse response = MQTTClient_connect5(client, paho, &properties, NULL);
     MQTTProperties_free(&properties);
     return response;
@@ -273,8 +286,7 @@ static int connect_handle(struct mqtt_link *link, const struct attempt *attempt,
     struct mqtt_socket_note note;
     mqtt_socket_note(&note);
     uint64_t deadline_ms = clock_now().mono_ms + (uint64_t)attempt->timeout_s * 1000;
-    watch_start((struct watch){
-        .push_fd = -1, .is_readable = !attempt->scheme->has_tls, .connack_wait_ms = attempt->timeout_s * 1000});
+    watch_start((struct watch){.push_fd = -1, .is_readable = !attempt->scheme->has_tls, .deadline_ms = deadline_ms});
     MQTTResponse response = send_connect(link->client, &paho, attempt);
     watch_stop();
     int reason = (int)response.reasonCode;

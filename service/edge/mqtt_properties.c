@@ -1,22 +1,13 @@
 #include "edge/mqtt_properties.h"
 
-void mqtt_properties_add_number(MQTTProperties *to, enum MQTTPropertyCodes code, uint32_t value)
+MQTTProperty mqtt_properties_of_number(enum MQTTPropertyCodes code, uint32_t value)
 {
     MQTTProperty property = {.identifier = code};
     if (MQTTProperty_getType(code) == MQTTPROPERTY_TYPE_TWO_BYTE_INTEGER)
         property.value.integer2 = (unsigned short)value;
     else
         property.value.integer4 = value;
-    MQTTProperties_add(to, &property);
-}
-
-void mqtt_properties_add_bytes(MQTTProperties *to, enum MQTTPropertyCodes code, struct bytes value)
-{
-    if (!value.data)
-        return;
-    MQTTProperty property = {.identifier = code};
-    property.value.data = (MQTTLenString){.len = (int)value.len, .data = (char *)(uintptr_t)value.data};
-    MQTTProperties_add(to, &property);
+    return property;
 }
 
 bool mqtt_properties_number(MQTTProperties *from, enum MQTTPropertyCodes code, uint32_t *value)
@@ -37,18 +28,37 @@ struct bytes mqtt_properties_bytes(MQTTProperties *from, enum MQTTPropertyCodes 
     return bytes_of(property->value.data.data, (size_t)property->value.data.len);
 }
 
-void mqtt_properties_of_publish(MQTTProperties *to, const struct mqtt_publish *publish)
+enum { IDENTIFIER = 1, INTEGER4 = 4, LENGTH = 2, LENGTH_OF_ALL_MAX = 4 };
+
+static void put_bytes(struct mqtt_publish_properties *to, enum MQTTPropertyCodes code, struct bytes value)
 {
-    if (publish->expiry_s > 0)
-        mqtt_properties_add_number(to, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, publish->expiry_s);
-    mqtt_properties_add_bytes(to, MQTTPROPERTY_CODE_CONTENT_TYPE, publish->content_type);
-    mqtt_properties_add_bytes(to, MQTTPROPERTY_CODE_RESPONSE_TOPIC, publish->response_topic);
-    mqtt_properties_add_bytes(to, MQTTPROPERTY_CODE_CORRELATION_DATA, publish->correlation);
+    if (!value.data)
+        return;
+    MQTTProperty *property = &to->array[to->paho.count++];
+    *property = (MQTTProperty){.identifier = code};
+    property->value.data = (MQTTLenString){.len = (int)value.len, .data = (char *)(uintptr_t)value.data};
+    to->paho.length += IDENTIFIER + LENGTH + (int)value.len;
+}
+
+/* Built in place: MQTTProperties_add copies every string, and paho's allocator is what a publish spends most time in.
+ */
+void mqtt_properties_of_publish(struct mqtt_publish_properties *to, const struct mqtt_publish *publish)
+{
+    to->paho = (MQTTProperties)MQTTProperties_initializer;
+    to->paho.array = to->array;
+    to->paho.max_count = sizeof(to->array) / sizeof(to->array[0]);
+    if (publish->expiry_s > 0) {
+        to->array[to->paho.count++] =
+            mqtt_properties_of_number(MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, publish->expiry_s);
+        to->paho.length += IDENTIFIER + INTEGER4;
+    }
+    put_bytes(to, MQTTPROPERTY_CODE_CONTENT_TYPE, publish->content_type);
+    put_bytes(to, MQTTPROPERTY_CODE_RESPONSE_TOPIC, publish->response_topic);
+    put_bytes(to, MQTTPROPERTY_CODE_CORRELATION_DATA, publish->correlation);
 }
 
 size_t mqtt_properties_size(const struct mqtt_publish *publish)
 {
-    enum { IDENTIFIER = 1, INTEGER4 = 4, LENGTH = 2, LENGTH_OF_ALL_MAX = 4 };
     size_t size = LENGTH_OF_ALL_MAX;
     if (publish->expiry_s > 0)
         size += IDENTIFIER + INTEGER4;

@@ -8,6 +8,8 @@
 
 #include "topic.h"
 
+enum { REPEATED_LINES_MAX = 100 }; /* the rest is only counted */
+
 /* What the dice say of one command. Every command takes the same number of throws, so that the n-th command of a
  * tracker meets the same fate whatever the rates did to those before it. */
 struct fate {
@@ -57,7 +59,7 @@ static const char *const answer_names[] = {
     [ANSWER_SUCCESS] = "success",
     [ANSWER_REFUSED] = "refused",
     [ANSWER_UNSUPPORTED] = "unsupported",
-    [ANSWER_SILENCE] = "silence",
+    [ANSWER_SILENCE] = "silent",
 };
 
 /* "265489 command 17 -1" and the like; "-" where the command has no id. */
@@ -239,8 +241,8 @@ static void note_id(struct sim *sim, struct tracker *tracker, const struct comma
         sim->tally.of[TALLY_DISTINCT]++;
         return;
     }
-    sim->tally.of[TALLY_REPEATED]++;
-    print_line(tracker, "command", command, "REPEATED");
+    if (sim->tally.of[TALLY_REPEATED]++ < REPEATED_LINES_MAX)
+        print_line(tracker, "command", command, "REPEATED");
 }
 
 /* False: no command for this tracker, which says nothing to it. */

@@ -3,6 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Paho looks through all of its unacknowledged messages for every one: with 1000 of them a command cost 60 us and more,
+ * with 100 it costs 45. */
+enum { IN_FLIGHT_MAX = 100 };
+
 static struct letter *letter_at(const struct outbox *outbox, uint64_t number)
 {
     return &outbox->ring[number % OUTBOX_MAX];
@@ -59,23 +63,32 @@ static void drop_taken(struct outbox *outbox)
         free(letter_at(outbox, outbox->done++)->memory);
 }
 
+/* 0: the next one may follow. */
+static int send_letter(const struct outbox *outbox, struct letter *letter, struct mqtt *mqtt, uint64_t *given_up)
+{
+    int r;
+
+    if (letter->taken)
+        return 0; /* acknowledged before the reconnect */
+    if (outbox->sent - outbox->done >= IN_FLIGHT_MAX)
+        return -EAGAIN;
+    r = mqtt_publish(mqtt, &letter->publish, &letter->token);
+    if (r != -EINVAL)
+        return r;
+    letter->taken = true;
+    ++*given_up;
+    return 0;
+}
+
 int outbox_send(struct outbox *outbox, struct mqtt *mqtt, uint64_t *given_up)
 {
     int r = 0;
 
-    for (; outbox->sent < outbox->put; outbox->sent++) {
-        struct letter *letter = letter_at(outbox, outbox->sent);
-
-        if (letter->taken)
-            continue; /* acknowledged before the reconnect */
-        r = mqtt_publish(mqtt, &letter->publish, &letter->token);
-        if (r == -EINVAL) {
-            letter->taken = true;
-            ++*given_up;
-            r = 0;
-        }
+    while (outbox->sent < outbox->put) {
+        r = send_letter(outbox, letter_at(outbox, outbox->sent), mqtt, given_up);
         if (r < 0)
             break;
+        outbox->sent++;
     }
     drop_taken(outbox);
     return r;

@@ -1,7 +1,7 @@
 /* How one family of devices reads commands and writes acks. A new family is a file profile_NAME.c with a
  * `struct profile` and a line in the table of profile.c.
  *
- * Written anew from the devices' documents, on purpose: a mistake of the service must not be met here by the same one.
+ * Written anew from the devices' documents, on purpose: a mistake of the service must not be met by the same one here.
  */
 #ifndef TRACKERSIM_PROFILE_H
 #define TRACKERSIM_PROFILE_H

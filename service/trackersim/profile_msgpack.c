@@ -90,6 +90,57 @@ static int read_map(const msgpack_object *root, struct command *command)
     return 0;
 }
 
+/* What follows the bytes 0xC0 to 0xDF: a length of so many bytes, a fixed number of bytes, and either as many bytes as
+ * the length says, or so many objects for each of its units. */
+static const struct shape {
+    uint8_t length_bytes;
+    uint8_t fixed_bytes;
+    uint8_t objects;
+} shapes[32] = {
+    [0x04] = {1, 0, 0}, {2, 0, 0}, {4, 0, 0}, {1, 1, 0}, {2, 1, 0},  {4, 1, 0}, /* bin, ext */
+    {0, 4, 0},          {0, 8, 0},                                              /* float */
+    {0, 1, 0},          {0, 2, 0}, {0, 4, 0}, {0, 8, 0},                        /* unsigned */
+    {0, 1, 0},          {0, 2, 0}, {0, 4, 0}, {0, 8, 0},                        /* signed */
+    {0, 2, 0},          {0, 3, 0}, {0, 5, 0}, {0, 9, 0}, {0, 17, 0},            /* fixext */
+    {1, 0, 0},          {2, 0, 0}, {4, 0, 0},                                   /* str */
+    {2, 0, 1},          {4, 0, 1}, {2, 0, 2}, {4, 0, 2},                        /* array, map */
+};
+
+/* Steps over one object's head and bytes; what it contains is added to *objects. False: it is longer than the rest. */
+static bool step_over(struct bytes *rest, uint64_t *objects)
+{
+    uint8_t tag = rest->data[0];
+    uint64_t skip = 1, length = 0;
+
+    if (tag >= 0x80 && tag <= 0x9F) {
+        *objects += (uint64_t)(tag & 15) * (tag < 0x90 ? 2 : 1);
+    } else if (tag >= 0xA0 && tag <= 0xBF) {
+        skip += tag & 31;
+    } else if (tag >= 0xC0 && tag <= 0xDF) {
+        const struct shape *shape = &shapes[tag - 0xC0];
+
+        if (rest->len <= shape->length_bytes)
+            return false;
+        for (uint8_t i = 1; i <= shape->length_bytes; i++)
+            length = length << 8 | rest->data[i];
+        *objects += length * shape->objects;
+        skip += (uint64_t)shape->length_bytes + shape->fixed_bytes + (shape->objects ? 0 : length);
+    }
+    if (skip > rest->len)
+        return false;
+    *rest = bytes_of(rest->data + skip, rest->len - (size_t)skip);
+    return true;
+}
+
+/* msgpack-c allocates what a head promises before it looks for it: five bytes can ask it for 128 GB. */
+static bool holds_what_it_promises(struct bytes rest)
+{
+    for (uint64_t objects = 1; objects; objects--)
+        if (objects > rest.len || !step_over(&rest, &objects))
+            return false;
+    return true;
+}
+
 static int msgpack_read(const struct tracker *tracker, struct bytes payload, struct command *command)
 {
     msgpack_unpacked unpacked;
@@ -98,7 +149,8 @@ static int msgpack_read(const struct tracker *tracker, struct bytes payload, str
 
     (void)tracker; /* the topic alone says which one */
     msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, (const char *)payload.data, payload.len, &used) == MSGPACK_UNPACK_SUCCESS &&
+    if (holds_what_it_promises(payload) &&
+        msgpack_unpack_next(&unpacked, (const char *)payload.data, payload.len, &used) == MSGPACK_UNPACK_SUCCESS &&
         used == payload.len)
         r = read_map(&unpacked.data, command);
     msgpack_unpacked_destroy(&unpacked);

@@ -1,5 +1,4 @@
-/* The simulated trackers: who they are, whether they are online, how their outputs stand, which commands they have had.
- */
+/* The simulated trackers: who they are, whether they are online, how their outputs stand, which commands they had. */
 #ifndef TRACKERSIM_TRACKER_H
 #define TRACKERSIM_TRACKER_H
 

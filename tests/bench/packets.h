@@ -28,7 +28,8 @@ struct packet {
     struct bytes body;
 };
 
-/* A PUBLISH of QoS 0 or 1. A property with data NULL is left out, and stays so where it was not there to read. */
+/* A PUBLISH of QoS 0 or 1. A property with data NULL is left out; of those received only the Correlation Data is read.
+ */
 struct packet_publish {
     struct bytes topic;
     struct bytes payload;

@@ -223,6 +223,7 @@ Test(mqtt, receive_maximum_of_a_default_broker_is_kept)
     bool more;
     cr_assert_eq(mqtt_receive(p->m, 64, &more), 0);
     cr_assert_eq(p->acked_count, 1000);
+    cr_assert_eq(p->last_reason, 0x10, "no matching subscribers");
     probe_free(p);
 }
 
@@ -253,15 +254,8 @@ Test(mqtt, what_can_never_be_sent_is_refused)
 /* --- never waits -----------------------------------------------------------------------------------------------------
  */
 
-static void publish_never_waits(const char *extra_config, const char *url_format)
-{
-    (void)extra_config;
-    (void)url_format;
-}
-
 Test(mqtt, publish_never_waits_for_a_peer_that_stopped_reading)
 {
-    (void)publish_never_waits;
     struct broker *b = broker_start("max_inflight_messages 0\nmax_queued_messages 0");
     struct probe *p = probe_start(broker_url(b), NULL, 0);
     char payload[1001];
@@ -415,6 +409,7 @@ Test(mqtt, subscribing_under_a_cork_acknowledges_nothing)
     mqtt_cork(p->m, true);
     uint64_t start_us = clock_mono_us();
     cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "other", .qos = 1}, 1), 0);
+    cr_assert_eq(mqtt_unsubscribe(p->m, (const char *const[]){"other"}, 1), 0);
     cr_assert_lt(clock_mono_us() - start_us, 150000, "the SUBSCRIBE itself waited in the cork");
     cr_assert_not(probe_is_readable(p, 0));
     mqtt_abort(p->m);
@@ -456,14 +451,54 @@ Test(mqtt, a_restarted_broker_is_noticed_and_keeps_the_session)
     probe_free(p);
 }
 
-Test(mqtt, a_session_taken_over_says_so)
+static void idle(struct probe *p, int ms)
 {
-    struct probe *p = probe_start(broker_url(broker), NULL, 0);
-    char command[128];
-    snprintf(command, sizeof(command), "mosquitto_pub -V 5 -h 127.0.0.1 -p %u -i %s -t a -m x", broker_port(broker),
-             p->client_id);
-    cr_assert_eq(system(command), 0);
-    expect_lost(p);
-    cr_assert(strstr(mqtt_error(p->m), "aken over"), "%s", mqtt_error(p->m));
+    uint64_t end_ms = clock_now().mono_ms + (uint64_t)ms;
+    bool more;
+    while (clock_now().mono_ms < end_ms && mqtt_is_connected(p->m)) {
+        probe_is_readable(p, 100);
+        mqtt_receive(p->m, 64, &more);
+    }
+}
+
+Test(mqtt, the_keep_alive_holds_a_connection_and_notices_a_dead_one)
+{
+    struct probe *p = probe_new(broker_url(broker));
+    p->options.keep_alive_s = 1;
+    cr_assert_eq(probe_connect(p), 0);
+    idle(p, 3000); /* the broker gives up after 1.5 s of silence */
+    cr_assert(mqtt_is_connected(p->m));
+    probe_publish(p, "a", "x", 1);
+    cr_assert(probe_wait_acked(p, 1));
+    broker_freeze(broker);
+    idle(p, 5000);
+    cr_assert_not(mqtt_is_connected(p->m));
     probe_free(p);
+}
+
+/* --- handlers --------------------------------------------------------------------------------------------------------
+ */
+
+static void answer(void *ctx, const struct mqtt_message *message)
+{
+    struct probe *p = ctx;
+    p->count++;
+    struct mqtt_publish publish = {.topic = bytes_of_text("out"), .payload = message->payload, .qos = 1};
+    int token;
+    cr_assert_eq(mqtt_publish(p->m, &publish, &token), 0);
+}
+
+Test(mqtt, a_handler_may_publish)
+{
+    struct probe *other = probe_start(broker_url(broker), "out", 1);
+    struct probe *p = probe_new(broker_url(broker));
+    p->handlers.message = answer;
+    cr_assert_eq(probe_connect(p), 0);
+    cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "in", .qos = 1}, 1), 0);
+    publish_elsewhere(broker_port(broker), "-t in -q 1", 10);
+    cr_assert(probe_wait(p, 10));
+    cr_assert(probe_wait(other, 10));
+    cr_assert(probe_wait_acked(p, 10));
+    probe_free(p);
+    probe_free(other);
 }

@@ -1,0 +1,83 @@
+/* Files in libconfig's format, read by tables of keys; every mistake is kept as "file:line: what is wrong".
+ *
+ * What libconfig lets pass is caught here: unknown keys, and whole numbers beyond 32 bits, which it wraps silently. */
+#ifndef EDGE_CONF_FILE_H
+#define EDGE_CONF_FILE_H
+
+#include "base/buffer.h"
+
+/* All mistakes found so far, one a line. */
+struct mistakes {
+    struct buffer text;
+    unsigned count;
+};
+
+/* line 0: the file as a whole. */
+void mistakes_add(struct mistakes *m, const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void mistakes_release(struct mistakes *m);
+
+struct conf_file;
+struct conf_node; /* a setting; lives as long as its file */
+
+/* NULL, and the mistakes say why. They are borrowed for the life of the file. */
+struct conf_file *conf_open(const char *path, struct mistakes *mistakes);
+void conf_close(struct conf_file *f); /* takes NULL */
+
+const struct conf_node *conf_root(const struct conf_file *f);
+/* The setting at a path such as "broker.url", NULL where it is not there. */
+const struct conf_node *conf_find(const struct conf_file *f, const char *path);
+
+size_t conf_count(const struct conf_node *node);
+const struct conf_node *conf_at(const struct conf_node *node, size_t index);
+const char *conf_name(const struct conf_node *node);
+
+/* The value of a text setting, NULL for any other. */
+const char *conf_text(const struct conf_node *node);
+
+/* Adds a mistake at the line of the setting. */
+void conf_mistake(const struct conf_file *f, const struct conf_node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+enum conf_type {
+    CONF_TEXT,   /* const char *, borrowed from the file */
+    CONF_UINT,   /* uint32_t */
+    CONF_BOOL,   /* bool */
+    CONF_NUMBER, /* double */
+    CONF_TEXTS,  /* struct conf_texts; one text alone will do */
+    CONF_INTS,   /* struct conf_ints */
+    CONF_GROUP,  /* const struct conf_node *: { … } */
+    CONF_LIST,   /* const struct conf_node *: ( … ) */
+};
+
+struct conf_texts {
+    const char **items; /* to be given to free(); NULL where there are none */
+    size_t count;
+};
+
+struct conf_ints {
+    int32_t *items; /* to be given to free(); NULL where there are none */
+    size_t count;
+};
+
+struct conf_key {
+    const char *name;
+    enum conf_type type;
+    size_t offset; /* of the member in the struct that is read into */
+    bool required;
+    int64_t min; /* CONF_UINT, CONF_INTS, CONF_NUMBER */
+    int64_t max;
+};
+
+/* Reads the members of a group into *out by the table, which ends with a key without a name. What is not there stays
+ * as it is. Unknown keys, wrong types and ranges, and missing required ones become mistakes. False when there were any.
+ * node NULL: nothing is there. */
+bool conf_read(const struct conf_file *f, const struct conf_node *node, const struct conf_key *keys, void *out);
+
+/* Reads a text as a value of this type, as conf_read would; NULL, or what is wrong. Only TEXT to TEXTS (one text). */
+const char *conf_read_value(const char *text, const struct conf_key *key, void *out);
+
+/* `path` as seen from the folder of the file `from`; to be given to free(). */
+char *conf_resolve(const char *from, const char *path);
+
+#endif

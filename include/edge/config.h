@@ -1,0 +1,89 @@
+/* The service's configuration: conf/outputd.cfg, overridden by the environment. */
+#ifndef EDGE_CONFIG_H
+#define EDGE_CONFIG_H
+
+#include "base/log.h"
+#include "core/engine.h"
+#include "edge/conf_file.h"
+#include "edge/mqtt.h"
+
+struct config_broker {
+    struct conf_texts url;
+    uint32_t protocol;
+    const char *username;
+    const char *username_file;
+    const char *password;
+    const char *password_file;
+    const char *share_group;
+    uint32_t session_expiry_s;
+    uint32_t keep_alive_s;
+    uint32_t connect_timeout_s;
+    uint32_t reconnect_min_ms;
+    uint32_t reconnect_max_ms;
+    uint32_t presence_settle_ms;
+    uint32_t outbox_max;
+    const struct conf_node *tls;
+};
+
+struct config_tls {
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    const char *key_password;
+    const char *key_password_file;
+    bool verify;
+};
+
+struct config_engine {
+    uint32_t ack_timeout_ms;
+    uint32_t quarantine_ms;
+    uint32_t pending_max;
+    uint32_t pending_bytes_max;
+    uint32_t tracker_queue_max;
+    uint32_t trackers_max;
+    uint32_t dedup_window_ms;
+    uint32_t dedup_max;
+    uint32_t refused_max;
+    uint32_t drain_ms;
+};
+
+struct config_limits {
+    uint32_t request_bytes_max;
+    uint32_t ack_bytes_max;
+    double user_rate;
+    uint32_t user_burst;
+    struct conf_texts reply_topics;
+};
+
+/* Texts are borrowed from the configuration; paths are absolute, or relative to the working directory. */
+struct config {
+    const char *instance;
+    struct config_broker broker;
+    struct config_tls tls;
+    struct config_engine engine;
+    struct config_limits limits;
+    const char *topic_prefix;
+    const char *reply_default;
+    uint32_t stats_interval_s;
+    char *registry_path;
+    char *profiles_path;
+    char *journal_path;
+    uint32_t journal_size_mb;
+    enum log_level log_level;
+    bool log_json;
+    struct mqtt_options mqtt; /* of the broker section, ready for mqtt_new */
+    struct engine_config engine_config;
+    char *fence_topic; /* the service's own topics, with the prefix */
+    char *stats_topic;
+    const char *own_topics[2];
+
+    struct conf_file *file; /* what the texts are borrowed from */
+    struct buffer secrets[3];
+    char *tls_paths[3];
+};
+
+/* NULL, and the mistakes say why: all of them. */
+struct config *config_read(const char *path, struct mistakes *mistakes);
+void config_free(struct config *c); /* takes NULL */
+
+#endif

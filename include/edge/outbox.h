@@ -1,0 +1,49 @@
+/* What waits to be published, and what was published and not yet acknowledged by the broker.
+ *
+ * Nothing here blocks: outbox_flush publishes while the connection takes it, at most as many as the broker granted
+ * unacknowledged (Receive Maximum), and comes back. When the connection is lost, replies and states are published
+ * again on the next one, commands never: a command that may have left is not sent twice. */
+#ifndef EDGE_OUTBOX_H
+#define EDGE_OUTBOX_H
+
+#include "core/engine.h"
+#include "edge/mqtt.h"
+
+struct outbox_events {
+    void *ctx;
+    void (*command_sent)(void *ctx, uint64_t id);
+    /* The broker or this connection will not take it. */
+    void (*command_refused)(void *ctx, uint64_t id, const char *why);
+    /* Delivered: the broker has acknowledged it. A reply that it will never take counts as delivered, with why. */
+    void (*reply_delivered)(void *ctx, uint64_t id, const char *why);
+};
+
+struct outbox;
+
+/* At most `max` entries are to be put in: see outbox_count. */
+struct outbox *outbox_new(const struct outbox_events *events);
+void outbox_free(struct outbox *o); /* takes NULL */
+
+/* All of these copy what they are given. */
+void outbox_put_command(struct outbox *o, const struct engine_command *command);
+void outbox_put_reply(struct outbox *o, const struct engine_reply *reply);
+void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload);
+
+/* Takes a command out that was not sent yet. */
+void outbox_cancel(struct outbox *o, uint64_t id);
+
+/* Publishes what it can. A command whose deadline is over is dropped silently: its request has ended. 0 when nothing
+ * waits any more, -EAGAIN when something does, -ENOTCONN. */
+int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms);
+
+/* The broker acknowledged a token. */
+void outbox_acked(struct outbox *o, int token, int reason);
+
+/* The connection is gone. */
+void outbox_disconnected(struct outbox *o);
+
+/* Entries that wait or are unacknowledged. */
+size_t outbox_count(const struct outbox *o);
+size_t outbox_unacknowledged(const struct outbox *o);
+
+#endif

@@ -1,0 +1,463 @@
+#include "edge/conf_file.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libconfig.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+
+struct conf_file {
+    config_t config;
+    char *path;
+    struct mistakes *mistakes;
+};
+
+/* --- mistakes
+ * --------------------------------------------------------------------------------------------------------- */
+
+static void add_mistake(struct mistakes *m, const char *file, int line, const char *format, va_list args)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof text, format, args);
+    if (line > 0)
+        buffer_printf(&m->text, "%s:%d: %s\n", file, line, text);
+    else
+        buffer_printf(&m->text, "%s: %s\n", file, text);
+    m->count++;
+}
+
+void mistakes_add(struct mistakes *m, const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_mistake(m, file, line, format, args);
+    va_end(args);
+}
+
+void mistakes_release(struct mistakes *m)
+{
+    buffer_release(&m->text);
+    m->count = 0;
+}
+
+static const config_setting_t *setting_of(const struct conf_node *node)
+{
+    return (const config_setting_t *)node;
+}
+
+void conf_mistake(const struct conf_file *f, const struct conf_node *node, const char *format, ...)
+{
+    const char *file = config_setting_source_file(setting_of(node));
+    va_list args;
+
+    va_start(args, format);
+    add_mistake(f->mistakes, file ? file : f->path, (int)config_setting_source_line(setting_of(node)), format, args);
+    va_end(args);
+}
+
+/* --- opening
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* A decimal number that starts here and is too large for libconfig's integers, which wrap without a word. */
+static bool wraps(const char *at)
+{
+    char *end;
+    long long value;
+
+    errno = 0;
+    value = strtoll(at, &end, 0);
+    if (*end == 'L' || *end == '.' || *end == 'e' || *end == 'E')
+        return errno == ERANGE && *end == 'L';
+    return errno == ERANGE || value > INT32_MAX || value < INT32_MIN;
+}
+
+/* The end of a comment or a string at this place, or `at` itself. */
+static const char *skip_opaque(const char *at)
+{
+    const char *end;
+
+    if (*at == '#' || (at[0] == '/' && at[1] == '/'))
+        return at + strcspn(at, "\n");
+    if (at[0] == '/' && at[1] == '*') {
+        end = strstr(at + 2, "*/");
+        return end ? end + 2 : at + strlen(at);
+    }
+    if (*at != '"')
+        return at;
+    for (end = at + 1; *end && *end != '"'; end++) {
+        if (*end == '\\' && end[1])
+            end++;
+    }
+    return *end ? end + 1 : end;
+}
+
+static void check_numbers(struct conf_file *f, const char *text)
+{
+    int line = 1;
+    const char *at = text;
+
+    while (*at) {
+        const char *end = skip_opaque(at);
+
+        if (end == at && (isalpha((unsigned char)*at) || *at == '_')) {
+            end = at + strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*");
+        } else if (end == at && isdigit((unsigned char)*at)) {
+            if (wraps(at))
+                mistakes_add(f->mistakes, f->path, line, "this number is beyond 32 bits");
+            end = at + strspn(at, "0123456789abcdefABCDEFxXLl.");
+        } else if (end == at) {
+            end = at + 1;
+        }
+        for (; at < end; at++)
+            line += *at == '\n';
+    }
+}
+
+static int read_text(const char *path, struct buffer *out)
+{
+    FILE *in = fopen(path, "re");
+    size_t n;
+
+    if (!in)
+        return -errno;
+    do {
+        n = fread(buffer_room(out, 65536), 1, 65536, in);
+        out->len += n;
+    } while (n > 0);
+    buffer_put_u8(out, '\0');
+    n = (size_t)ferror(in);
+    fclose(in);
+    return n ? -EIO : 0;
+}
+
+static bool parse(struct conf_file *f, const char *text)
+{
+    const char *file;
+
+    if (config_read_string(&f->config, text))
+        return true;
+    file = config_error_file(&f->config);
+    mistakes_add(f->mistakes, file ? file : f->path, config_error_line(&f->config), "%s",
+                 config_error_text(&f->config));
+    return false;
+}
+
+/* Included files are sought from the folder of the file that includes them. */
+static void set_include_dir(struct conf_file *f)
+{
+    char *copy = strdup(f->path);
+
+    CHECK(copy);
+    config_set_include_dir(&f->config, dirname(copy));
+    free(copy);
+}
+
+struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
+{
+    struct conf_file *f = calloc(1, sizeof *f);
+    struct buffer text = {0};
+    bool good = false;
+    int r;
+
+    CHECK(f);
+    config_init(&f->config);
+    f->mistakes = mistakes;
+    f->path = strdup(path);
+    CHECK(f->path);
+    set_include_dir(f);
+    r = read_text(path, &text);
+    if (r < 0)
+        mistakes_add(mistakes, path, 0, "cannot be read: %s", strerror(-r));
+    else if (strlen((const char *)text.data) + 1 < text.len)
+        mistakes_add(mistakes, path, 0, "holds a NUL byte");
+    else
+        good = parse(f, (const char *)text.data);
+    if (good)
+        check_numbers(f, (const char *)text.data);
+    buffer_release(&text);
+    if (good)
+        return f;
+    conf_close(f);
+    return NULL;
+}
+
+void conf_close(struct conf_file *f)
+{
+    if (!f)
+        return;
+    config_destroy(&f->config);
+    free(f->path);
+    free(f);
+}
+
+const struct conf_node *conf_root(const struct conf_file *f)
+{
+    return (const struct conf_node *)config_root_setting(&f->config);
+}
+
+const struct conf_node *conf_find(const struct conf_file *f, const char *path)
+{
+    return (const struct conf_node *)config_lookup(&f->config, path);
+}
+
+size_t conf_count(const struct conf_node *node)
+{
+    return node ? (size_t)config_setting_length(setting_of(node)) : 0;
+}
+
+const struct conf_node *conf_at(const struct conf_node *node, size_t index)
+{
+    return (const struct conf_node *)config_setting_get_elem(setting_of(node), (unsigned)index);
+}
+
+const char *conf_name(const struct conf_node *node)
+{
+    return config_setting_name(setting_of(node));
+}
+
+const char *conf_text(const struct conf_node *node)
+{
+    return config_setting_get_string(setting_of(node));
+}
+
+/* --- values
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_integer(const config_setting_t *s)
+{
+    return config_setting_type(s) == CONFIG_TYPE_INT || config_setting_type(s) == CONFIG_TYPE_INT64;
+}
+
+static const char *range_error(const struct conf_key *key)
+{
+    static char text[96];
+
+    snprintf(text, sizeof text, "must be a whole number from %lld to %lld", (long long)key->min, (long long)key->max);
+    return text;
+}
+
+static const char *read_uint(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    long long value = config_setting_get_int64(s);
+
+    if (!is_integer(s) || value < key->min || value > key->max)
+        return range_error(key);
+    *(uint32_t *)to = (uint32_t)value;
+    return NULL;
+}
+
+static const char *read_bool(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    (void)key;
+    if (config_setting_type(s) != CONFIG_TYPE_BOOL)
+        return "must be true or false";
+    *(bool *)to = config_setting_get_bool(s);
+    return NULL;
+}
+
+static const char *read_number(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    double value = is_integer(s) ? (double)config_setting_get_int64(s) : config_setting_get_float(s);
+    static char text[96];
+
+    if ((!is_integer(s) && config_setting_type(s) != CONFIG_TYPE_FLOAT) || !(value >= (double)key->min) ||
+        !(value <= (double)key->max)) {
+        snprintf(text, sizeof text, "must be a number from %lld to %lld", (long long)key->min, (long long)key->max);
+        return text;
+    }
+    *(double *)to = value;
+    return NULL;
+}
+
+static const char *read_plain_text(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    (void)key;
+    if (config_setting_type(s) != CONFIG_TYPE_STRING)
+        return "must be a text in quotes";
+    *(const char **)to = config_setting_get_string(s);
+    return NULL;
+}
+
+static bool is_sequence(const config_setting_t *s)
+{
+    return config_setting_is_array(s) || config_setting_is_list(s);
+}
+
+static const char *read_texts(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    struct conf_texts texts = {0};
+    int count = is_sequence(s) ? config_setting_length(s) : 1;
+
+    (void)key;
+    texts.items = calloc((size_t)count + 1, sizeof *texts.items);
+    CHECK(texts.items);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *item = is_sequence(s) ? config_setting_get_elem(s, (unsigned)i) : s;
+
+        if (config_setting_type(item) != CONFIG_TYPE_STRING) {
+            free(texts.items);
+            return "must be a list of texts in quotes";
+        }
+        texts.items[texts.count++] = config_setting_get_string(item);
+    }
+    free(((struct conf_texts *)to)->items);
+    *(struct conf_texts *)to = texts;
+    return NULL;
+}
+
+static const char *read_ints(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    struct conf_ints ints = {0};
+    int count = config_setting_length(s);
+    static char text[96];
+
+    snprintf(text, sizeof text, "must be a list of whole numbers from %lld to %lld", (long long)key->min,
+             (long long)key->max);
+    if (!is_sequence(s))
+        return text;
+    ints.items = calloc((size_t)count + 1, sizeof *ints.items);
+    CHECK(ints.items);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *item = config_setting_get_elem(s, (unsigned)i);
+        long long value = config_setting_get_int64(item);
+
+        if (!is_integer(item) || value < key->min || value > key->max) {
+            free(ints.items);
+            return text;
+        }
+        ints.items[ints.count++] = (int32_t)value;
+    }
+    free(((struct conf_ints *)to)->items);
+    *(struct conf_ints *)to = ints;
+    return NULL;
+}
+
+static const char *read_group(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    (void)key;
+    if (!config_setting_is_group(s))
+        return "must be a group: { … }";
+    *(const struct conf_node **)to = (const struct conf_node *)s;
+    return NULL;
+}
+
+static const char *read_list(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    (void)key;
+    if (!config_setting_is_list(s) && !(config_setting_is_array(s) && config_setting_length(s) == 0))
+        return "must be a list: ( { … }, … )";
+    *(const struct conf_node **)to = (const struct conf_node *)s;
+    return NULL;
+}
+
+static const char *(*const readers[])(const config_setting_t *, const struct conf_key *, void *) = {
+    [CONF_TEXT] = read_plain_text, [CONF_UINT] = read_uint, [CONF_BOOL] = read_bool,   [CONF_NUMBER] = read_number,
+    [CONF_TEXTS] = read_texts,     [CONF_INTS] = read_ints, [CONF_GROUP] = read_group, [CONF_LIST] = read_list,
+};
+
+static const struct conf_key *find_key(const struct conf_key *keys, const char *name)
+{
+    for (; keys->name; keys++) {
+        if (strcmp(keys->name, name) == 0)
+            return keys;
+    }
+    return NULL;
+}
+
+static void read_member(const struct conf_file *f, const struct conf_node *member, const struct conf_key *keys,
+                        void *out)
+{
+    const struct conf_key *key = find_key(keys, conf_name(member));
+    const char *error;
+
+    if (!key) {
+        conf_mistake(f, member, "unknown key %s", conf_name(member));
+        return;
+    }
+    error = readers[key->type](setting_of(member), key, (char *)out + key->offset);
+    if (error)
+        conf_mistake(f, member, "%s %s", key->name, error);
+}
+
+bool conf_read(const struct conf_file *f, const struct conf_node *node, const struct conf_key *keys, void *out)
+{
+    unsigned before = f->mistakes->count;
+
+    if (!node)
+        return true;
+    if (!config_setting_is_group(setting_of(node))) {
+        conf_mistake(f, node, "must be a group: { … }");
+        return false;
+    }
+    for (size_t i = 0; i < conf_count(node); i++)
+        read_member(f, conf_at(node, i), keys, out);
+    for (; keys->name; keys++) {
+        if (keys->required && !config_setting_get_member(setting_of(node), keys->name))
+            conf_mistake(f, node, "%s is missing", keys->name);
+    }
+    return f->mistakes->count == before;
+}
+
+const char *conf_read_value(const char *text, const struct conf_key *key, void *out)
+{
+    config_t config;
+    config_setting_t *root;
+    config_setting_t *setting;
+    char *end = NULL;
+    const char *error;
+
+    if (key->type == CONF_TEXT) {
+        *(const char **)out = text;
+        return NULL;
+    }
+    if (key->type == CONF_TEXTS) {
+        struct conf_texts *texts = out;
+
+        free(texts->items);
+        texts->items = calloc(2, sizeof *texts->items);
+        CHECK(texts->items);
+        texts->items[0] = text;
+        texts->count = *text != '\0';
+        return NULL;
+    }
+    config_init(&config);
+    root = config_root_setting(&config);
+    if (key->type == CONF_BOOL) {
+        bool yes = strcmp(text, "true") == 0;
+
+        setting =
+            config_setting_add(root, "value", yes || strcmp(text, "false") == 0 ? CONFIG_TYPE_BOOL : CONFIG_TYPE_GROUP);
+        config_setting_set_bool(setting, yes);
+    } else if (key->type == CONF_NUMBER) {
+        double value = strtod(text, &end);
+
+        setting = config_setting_add(root, "value", *text && !*end ? CONFIG_TYPE_FLOAT : CONFIG_TYPE_GROUP);
+        config_setting_set_float(setting, value);
+    } else {
+        long long value = strtoll(text, &end, 10);
+
+        setting = config_setting_add(root, "value", *text && !*end ? CONFIG_TYPE_INT64 : CONFIG_TYPE_GROUP);
+        config_setting_set_int64(setting, value);
+    }
+    error = readers[key->type](setting, key, out);
+    config_destroy(&config);
+    return error;
+}
+
+char *conf_resolve(const char *from, const char *path)
+{
+    struct buffer full = {0};
+    const char *slash = strrchr(from, '/');
+
+    if (*path != '/' && slash)
+        buffer_put(&full, bytes_of(from, (size_t)(slash + 1 - from)));
+    buffer_put_text(&full, path);
+    buffer_put_u8(&full, '\0');
+    return (char *)full.data;
+}

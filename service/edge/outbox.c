@@ -1,0 +1,268 @@
+#include "edge/outbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/check.h"
+
+enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE };
+
+/* One publish; its runs lie behind it in the same memory. */
+struct entry {
+    TAILQ_ENTRY(entry) link;
+    enum entry_kind kind;
+    uint64_t id;
+    uint64_t deadline_ms; /* commands */
+    uint8_t id_bytes[8];  /* commands: the Correlation Data */
+    struct mqtt_publish publish;
+};
+
+TAILQ_HEAD(entry_list, entry);
+
+enum { TOKENS = 65536 };
+
+struct outbox {
+    struct outbox_events events;
+    struct entry_list waiting;
+    struct entry_list sent; /* in the order in which they were */
+    struct map commands;    /* waiting ones, by id */
+    size_t waiting_count;
+    size_t sent_count;
+    struct entry *by_token[TOKENS];
+};
+
+struct outbox *outbox_new(const struct outbox_events *events)
+{
+    struct outbox *o = calloc(1, sizeof *o);
+
+    CHECK(o);
+    o->events = *events;
+    TAILQ_INIT(&o->waiting);
+    TAILQ_INIT(&o->sent);
+    return o;
+}
+
+static void free_list(struct entry_list *list)
+{
+    struct entry *entry;
+
+    while ((entry = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, entry, link);
+        free(entry);
+    }
+}
+
+void outbox_free(struct outbox *o)
+{
+    if (!o)
+        return;
+    free_list(&o->waiting);
+    free_list(&o->sent);
+    map_release(&o->commands);
+    free(o);
+}
+
+/* --- putting in
+ * ------------------------------------------------------------------------------------------------------- */
+
+static struct bytes keep(uint8_t **at, struct bytes run)
+{
+    struct bytes kept = {run.data ? *at : NULL, run.len};
+
+    if (run.len)
+        memcpy(*at, run.data, run.len);
+    *at += run.len;
+    return kept;
+}
+
+static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, const struct mqtt_publish *publish)
+{
+    size_t runs = publish->topic.len + publish->payload.len + publish->response_topic.len + publish->correlation.len +
+                  publish->content_type.len;
+    struct entry *entry = malloc(sizeof *entry + runs);
+    uint8_t *at = (uint8_t *)(entry + 1);
+
+    CHECK(entry);
+    *entry = (struct entry){.kind = kind, .id = id, .publish = *publish};
+    entry->publish.topic = keep(&at, publish->topic);
+    entry->publish.payload = keep(&at, publish->payload);
+    entry->publish.response_topic = keep(&at, publish->response_topic);
+    entry->publish.correlation = keep(&at, publish->correlation);
+    entry->publish.content_type = keep(&at, publish->content_type);
+    TAILQ_INSERT_TAIL(&o->waiting, entry, link);
+    o->waiting_count++;
+    return entry;
+}
+
+void outbox_put_command(struct outbox *o, const struct engine_command *command)
+{
+    const struct mqtt_publish publish = {
+        .topic = command->topic,
+        .payload = command->payload,
+        .response_topic = command->ack_topic,
+        .content_type = command->content_type,
+        .qos = 1,
+    };
+    struct entry *entry = put(o, ENTRY_COMMAND, command->id, &publish);
+
+    entry->deadline_ms = command->deadline_ms;
+    for (size_t i = 0; i < sizeof entry->id_bytes; i++)
+        entry->id_bytes[i] = (uint8_t)(command->id >> (8 * (7 - i)));
+    entry->publish.correlation = bytes_of(entry->id_bytes, sizeof entry->id_bytes);
+    map_put(&o->commands, command->id, entry);
+}
+
+void outbox_put_reply(struct outbox *o, const struct engine_reply *reply)
+{
+    const struct mqtt_publish publish = {
+        .topic = reply->topic,
+        .payload = reply->payload,
+        .correlation = reply->correlation,
+        .content_type = bytes_of_text(reply->content_type),
+        .qos = 1,
+    };
+
+    put(o, ENTRY_REPLY, reply->id, &publish);
+}
+
+void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload)
+{
+    const struct mqtt_publish publish = {
+        .topic = topic,
+        .payload = payload,
+        .content_type = bytes_of_text("application/json"),
+        .qos = 1,
+        .retain = true,
+    };
+
+    put(o, ENTRY_STATE, 0, &publish);
+}
+
+/* --- taking out
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void remove_waiting(struct outbox *o, struct entry *entry)
+{
+    TAILQ_REMOVE(&o->waiting, entry, link);
+    o->waiting_count--;
+    if (entry->kind == ENTRY_COMMAND)
+        map_remove(&o->commands, entry->id);
+}
+
+void outbox_cancel(struct outbox *o, uint64_t id)
+{
+    struct entry *entry = map_find(&o->commands, id);
+
+    if (!entry)
+        return;
+    remove_waiting(o, entry);
+    free(entry);
+}
+
+static void refused(struct outbox *o, const struct entry *entry, const char *why)
+{
+    if (entry->kind == ENTRY_COMMAND)
+        o->events.command_refused(o->events.ctx, entry->id, why);
+    if (entry->kind == ENTRY_REPLY)
+        o->events.reply_delivered(o->events.ctx, entry->id, why);
+}
+
+static void now_sent(struct outbox *o, struct entry *entry, int token)
+{
+    remove_waiting(o, entry);
+    CHECK(token > 0 && token < TOKENS && !o->by_token[token]);
+    o->by_token[token] = entry;
+    TAILQ_INSERT_TAIL(&o->sent, entry, link);
+    o->sent_count++;
+    if (entry->kind == ENTRY_COMMAND)
+        o->events.command_sent(o->events.ctx, entry->id);
+}
+
+static void drop(struct outbox *o, struct entry *entry, const char *why)
+{
+    remove_waiting(o, entry);
+    if (why)
+        refused(o, entry, why);
+    free(entry);
+}
+
+/* 0: the entry is out of the queue, one way or the other. */
+static int send_one(struct outbox *o, struct entry *entry, struct mqtt *mqtt, uint64_t now_ms)
+{
+    int token;
+    int r;
+
+    if (entry->kind == ENTRY_COMMAND) {
+        if (now_ms >= entry->deadline_ms) {
+            drop(o, entry, NULL);
+            return 0;
+        }
+        entry->publish.expiry_s = (uint32_t)((entry->deadline_ms - now_ms + 999) / 1000);
+    }
+    r = mqtt_publish(mqtt, &entry->publish, &token);
+    if (r == 0)
+        now_sent(o, entry, token);
+    else if (r == -EINVAL)
+        drop(o, entry, "it cannot be sent: larger than the broker takes, or a bad topic");
+    return r == -EINVAL ? 0 : r;
+}
+
+int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms)
+{
+    struct entry *entry;
+
+    while ((entry = TAILQ_FIRST(&o->waiting))) {
+        int r = send_one(o, entry, mqtt, now_ms);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+void outbox_acked(struct outbox *o, int token, int reason)
+{
+    struct entry *entry = token > 0 && token < TOKENS ? o->by_token[token] : NULL;
+    char why[48];
+
+    if (!entry)
+        return; /* published by somebody else */
+    o->by_token[token] = NULL;
+    TAILQ_REMOVE(&o->sent, entry, link);
+    o->sent_count--;
+    snprintf(why, sizeof why, "the broker refused it, reason 0x%02x", (unsigned)reason);
+    if (reason >= 0x80)
+        refused(o, entry, why);
+    else if (entry->kind == ENTRY_REPLY)
+        o->events.reply_delivered(o->events.ctx, entry->id, NULL);
+    free(entry);
+}
+
+void outbox_disconnected(struct outbox *o)
+{
+    struct entry *entry;
+
+    memset(o->by_token, 0, sizeof o->by_token);
+    while ((entry = TAILQ_LAST(&o->sent, entry_list))) {
+        TAILQ_REMOVE(&o->sent, entry, link);
+        o->sent_count--;
+        if (entry->kind == ENTRY_COMMAND) {
+            free(entry);
+        } else {
+            TAILQ_INSERT_HEAD(&o->waiting, entry, link);
+            o->waiting_count++;
+        }
+    }
+}
+
+size_t outbox_count(const struct outbox *o)
+{
+    return o->waiting_count + o->sent_count;
+}
+
+size_t outbox_unacknowledged(const struct outbox *o)
+{
+    return o->sent_count;
+}

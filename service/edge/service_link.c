@@ -1,0 +1,305 @@
+#include "service_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "core/router.h"
+
+enum {
+    RECEIVES_A_TURN = 32,
+    FENCE_AGAIN_MS = 1000,
+    STABLE_MS = 5000, /* a connection that lasted so long starts the backoff anew */
+    FILTERS_MAX = 2 * ROUTES_MAX + 2,
+};
+
+/* --- receiving
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* The service's own message has come back: everything that was retained when it subscribed came before it. */
+static void take_fence(struct service *s, const struct mqtt_message *message)
+{
+    char number[24];
+
+    snprintf(number, sizeof number, "%llu", (unsigned long long)s->fence_number);
+    if (bytes_equal_text(message->payload, number))
+        s->fence_seen = true;
+}
+
+static void on_message(void *ctx, const struct mqtt_message *message)
+{
+    struct service *s = ctx;
+    const struct engine_message m = {
+        .topic = message->topic,
+        .payload = message->payload,
+        .response_topic = message->response_topic,
+        .correlation = message->correlation,
+        .content_type = message->content_type,
+        .expiry_s = message->expiry_s,
+        .has_expiry = message->has_expiry,
+        .retain = message->retain,
+        .dup = message->dup,
+    };
+
+    if (bytes_equal_text(message->topic, s->first->fence_topic)) {
+        take_fence(s, message);
+        return;
+    }
+    if (message->retain)
+        s->last_retained_ms = s->now.mono_ms;
+    engine_message(s->engine, &m, s->now);
+}
+
+static void on_acked(void *ctx, int token, int reason)
+{
+    struct service *s = ctx;
+
+    outbox_acked(s->outbox, token, reason);
+}
+
+void link_init(struct service *s)
+{
+    s->handlers = (struct mqtt_handlers){s, on_message, on_acked};
+    s->mqtt = mqtt_new(&s->first->mqtt, &s->handlers);
+    CHECK(s->mqtt);
+    s->backoff_ms = s->first->broker.reconnect_min_ms;
+}
+
+bool link_receive(struct service *s, bool *more)
+{
+    int n;
+
+    *more = false;
+    if (!mqtt_is_connected(s->mqtt))
+        return false;
+    n = mqtt_receive(s->mqtt, RECEIVES_A_TURN, more);
+    if (n < 0)
+        link_lost(s);
+    return n > 0;
+}
+
+/* --- backoff
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static uint32_t random_below(uint32_t limit)
+{
+    uint32_t value = 0;
+
+    if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
+        return limit / 2;
+    return limit ? value % limit : 0;
+}
+
+/* Half to one and a half of the backoff, which doubles: many instances do not come back in step. */
+static void plan_connect(struct service *s)
+{
+    s->connect_at_ms = s->now.mono_ms + s->backoff_ms / 2 + random_below(s->backoff_ms);
+    s->backoff_ms *= 2;
+    if (s->backoff_ms > s->first->broker.reconnect_max_ms)
+        s->backoff_ms = s->first->broker.reconnect_max_ms;
+}
+
+void link_lost(struct service *s)
+{
+    log_write(LOG_WARNING, "connection lost", LOG_TEXT("broker", mqtt_url(s->mqtt)),
+              LOG_TEXT("why", mqtt_error(s->mqtt)));
+    outbox_disconnected(s->outbox);
+    s->presence_known = false;
+    s->subscribed_requests = false;
+    if (s->now.mono_ms - s->connected_ms >= STABLE_MS)
+        s->backoff_ms = s->first->broker.reconnect_min_ms;
+    plan_connect(s);
+}
+
+/* --- subscribing
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void request_filter(const struct service *s, char *out, size_t size)
+{
+    const char *group = s->first->broker.share_group;
+
+    if (*group)
+        snprintf(out, size, "$share/%s/%sapi/tracker/output/+", group, s->first->topic_prefix);
+    else
+        snprintf(out, size, "%sapi/tracker/output/+", s->first->topic_prefix);
+}
+
+/* QoS 1 throughout: a request of QoS 2 arrives once or more, which the engine tells apart itself. */
+static size_t list_filters(struct service *s, char *requests, size_t size, struct mqtt_filter *out)
+{
+    const char *at;
+    size_t count = 0;
+
+    buffer_clear(&s->filters);
+    s->ack_filter_count = engine_filters(s->engine, &s->filters, &s->filter_count);
+    at = (const char *)s->filters.data;
+    for (size_t i = 0; i < s->filter_count; i++, at += strlen(at) + 1)
+        out[count++] = (struct mqtt_filter){.filter = at, .qos = 1, .no_retained = i < s->ack_filter_count};
+    out[count++] = (struct mqtt_filter){.filter = s->first->fence_topic, .qos = 1, .no_retained = true};
+    if (!engine_is_draining(s->engine)) {
+        request_filter(s, requests, size);
+        out[count++] =
+            (struct mqtt_filter){.filter = requests, .qos = 1, .retain_as_published = true, .no_retained = true};
+    }
+    return count;
+}
+
+static int subscribe(struct service *s)
+{
+    char requests[2048];
+    struct mqtt_filter *filters = calloc(FILTERS_MAX, sizeof *filters);
+    size_t count;
+    int r;
+
+    CHECK(filters);
+    count = list_filters(s, requests, sizeof requests, filters);
+    r = mqtt_subscribe(s->mqtt, filters, count);
+    s->subscribed_requests = r == 0 && !engine_is_draining(s->engine);
+    free(filters);
+    return r;
+}
+
+static void send_fence(struct service *s)
+{
+    char number[24];
+    struct mqtt_publish publish = {.topic = bytes_of_text(s->first->fence_topic), .qos = 1};
+    int token;
+
+    snprintf(number, sizeof number, "%llu", (unsigned long long)++s->fence_number);
+    publish.payload = bytes_of_text(number);
+    s->fence_sent_ms = s->now.mono_ms;
+    mqtt_publish(s->mqtt, &publish, &token); /* where it fails the next one will do */
+}
+
+static void start_reading_presence(struct service *s)
+{
+    s->presence_known = false;
+    s->fence_seen = false;
+    s->last_retained_ms = s->now.mono_ms;
+    engine_presence_reading(s->engine);
+    send_fence(s);
+}
+
+/* --- connecting
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void connected(struct service *s)
+{
+    log_write(LOG_INFO, "connected", LOG_TEXT("broker", mqtt_url(s->mqtt)), LOG_INT("mqtt", mqtt_protocol(s->mqtt)),
+              LOG_INT("session_present", mqtt_session_present(s->mqtt)),
+              LOG_INT("receive_maximum", mqtt_receive_maximum(s->mqtt)));
+    engine_counters(s->engine)->connects++;
+    s->connected_ms = s->now.mono_ms;
+    if (s->connected_once && !mqtt_session_present(s->mqtt))
+        engine_republish_states(s->engine, s->now);
+    s->connected_once = true;
+    start_reading_presence(s);
+}
+
+static void connect_now(struct service *s)
+{
+    int r = mqtt_connect(s->mqtt);
+
+    s->now = clock_now(); /* that may have taken a while */
+    if (r == 0) {
+        /* Held until the turn's journal is written: requests may come in while the SUBACK is waited for. */
+        mqtt_cork(s->mqtt, true);
+        r = subscribe(s);
+        s->now = clock_now();
+    }
+    if (r == 0) {
+        connected(s);
+        return;
+    }
+    engine_counters(s->engine)->connect_failures++;
+    log_write(LOG_WARNING, "cannot connect", LOG_TEXT("broker", mqtt_url(s->mqtt)),
+              LOG_TEXT("why", mqtt_error(s->mqtt)));
+    if (mqtt_is_connected(s->mqtt))
+        mqtt_abort(s->mqtt);
+    plan_connect(s);
+}
+
+static void watch_presence(struct service *s)
+{
+    uint64_t settle_ms = s->first->broker.presence_settle_ms;
+
+    if (s->presence_known)
+        return;
+    if (s->fence_seen && s->now.mono_ms - s->last_retained_ms >= settle_ms) {
+        s->presence_known = true;
+        engine_presence_read(s->engine, s->now);
+        log_write(LOG_INFO, "presence read back", LOG_INT("online", engine_totals(s->engine).online));
+    } else if (!s->fence_seen && s->now.mono_ms - s->fence_sent_ms >= FENCE_AGAIN_MS) {
+        send_fence(s);
+    }
+}
+
+void link_tick(struct service *s)
+{
+    if (mqtt_is_connected(s->mqtt))
+        watch_presence(s);
+    else if (s->now.mono_ms >= s->connect_at_ms)
+        connect_now(s);
+}
+
+int64_t link_wait_ms(const struct service *s)
+{
+    uint64_t settled_ms = s->last_retained_ms + s->first->broker.presence_settle_ms;
+
+    if (!mqtt_is_connected(s->mqtt))
+        return s->connect_at_ms > s->now.mono_ms ? (int64_t)(s->connect_at_ms - s->now.mono_ms) : 0;
+    if (s->presence_known || !s->fence_seen)
+        return FENCE_AGAIN_MS;
+    return settled_ms > s->now.mono_ms ? (int64_t)(settled_ms - s->now.mono_ms) : 0;
+}
+
+void link_stop_requests(struct service *s)
+{
+    char requests[2048];
+    const char *filter = requests;
+
+    request_filter(s, requests, sizeof requests);
+    if (mqtt_is_connected(s->mqtt) && s->subscribed_requests && mqtt_unsubscribe(s->mqtt, &filter, 1) == -ENOTCONN)
+        link_lost(s);
+    s->subscribed_requests = false;
+}
+
+/* --- reload
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_among(const struct buffer *filters, size_t count, const char *filter)
+{
+    const char *at = (const char *)filters->data;
+
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) {
+        if (strcmp(at, filter) == 0)
+            return true;
+    }
+    return false;
+}
+
+void link_update_filters(struct service *s)
+{
+    struct buffer before = s->filters;
+    size_t before_count = s->filter_count;
+    const char *at = (const char *)before.data;
+    int r = 0;
+
+    s->filters = (struct buffer){0};
+    if (!mqtt_is_connected(s->mqtt)) {
+        buffer_release(&before);
+        return;
+    }
+    r = subscribe(s);
+    for (size_t i = 0; i < before_count && r == 0; i++, at += strlen(at) + 1) {
+        if (!is_among(&s->filters, s->filter_count, at))
+            r = mqtt_unsubscribe(s->mqtt, &at, 1);
+    }
+    buffer_release(&before);
+    if (r == -ENOTCONN)
+        link_lost(s);
+    else
+        start_reading_presence(s);
+}

@@ -1,0 +1,78 @@
+/* The service's inside, shared by its files: service.c (life and loop), service_link.c (the connection),
+ * service_files.c (reload), service_report.c (what people see). */
+#ifndef EDGE_SERVICE_STATE_H
+#define EDGE_SERVICE_STATE_H
+
+#include <sys/stat.h>
+
+#include "edge/journal.h"
+#include "edge/outbox.h"
+#include "edge/world.h"
+
+struct service {
+    const char *config_path;
+    struct config *first;   /* as it was at the start: instance, broker, topics and journal stay so */
+    struct config *current; /* limits, timeouts and log, as last read */
+    struct engine *engine;
+    struct outbox *outbox;
+    struct journal *journal;
+    struct mqtt *mqtt;
+    struct mqtt_handlers handlers;
+    int signal_fd;
+
+    /* connection */
+    struct buffer filters; /* of acks and presence that are subscribed to, NUL-terminated one after the other */
+    size_t filter_count;
+    size_t ack_filter_count;
+    bool subscribed_requests;
+    uint64_t connect_at_ms;
+    uint32_t backoff_ms;
+    uint64_t connected_ms; /* since when */
+    bool presence_known;   /* read back on this connection */
+    bool fence_seen;
+    uint64_t fence_number;
+    uint64_t fence_sent_ms;
+    uint64_t last_retained_ms;
+    bool connected_once;
+    bool socket_full;
+
+    /* files */
+    struct stat registry_stat;
+    uint64_t registry_checked_ms;
+
+    /* journal */
+    bool journal_down;
+    uint64_t journal_tried_ms;
+
+    uint64_t stats_sent_ms;
+    uint64_t started_ms;
+    struct instant now;
+    bool stop;
+    uint64_t stop_at_ms; /* at the latest */
+};
+
+/* service_link.c */
+void link_init(struct service *s);
+/* Connects when it is time to; keeps the fence going. */
+void link_tick(struct service *s);
+/* Milliseconds until link_tick has something to do. */
+int64_t link_wait_ms(const struct service *s);
+/* Takes what the socket has. False: nothing was there. *more: there may be more at once. */
+bool link_receive(struct service *s, bool *more);
+void link_lost(struct service *s);
+void link_stop_requests(struct service *s);
+/* After a reload: topics of profiles may have come or gone. */
+void link_update_filters(struct service *s);
+
+/* service_files.c */
+void files_watch(struct service *s);  /* reloads the registry when its file has changed */
+void files_reload(struct service *s); /* SIGHUP */
+void files_remember(struct service *s);
+void print_mistakes(const struct mistakes *m);
+
+/* service_report.c */
+void report_event(void *ctx, const struct engine_event *event);
+void report_counters(struct service *s); /* SIGUSR1 */
+void report_stats(struct service *s);
+
+#endif

@@ -1,0 +1,325 @@
+#include "edge/mqtt.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support/broker.h"
+#include "support/mqtt_probe.h"
+
+/* --- a peer that is no good broker -----------------------------------------------------------------------------------
+ */
+
+/* A process that serves one connection after the other with a function of the test. */
+struct peer {
+    pid_t pid;
+    int reports; /* what the function writes to its second descriptor */
+    char url[64];
+};
+
+typedef void peer_serve(int fd, int reports);
+
+static uint16_t real_port; /* of the broker that a peer may stand before */
+
+static int socket_to(uint16_t port, bool listens)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int r = listens ? bind(fd, (struct sockaddr *)&address, sizeof(address))
+                    : connect(fd, (struct sockaddr *)&address, sizeof(address));
+    if (r < 0 || (listens && listen(fd, 8) < 0))
+        abort();
+    return fd;
+}
+
+static struct peer start_peer(peer_serve *serve)
+{
+    struct peer peer;
+    int pipe_fds[2];
+    uint16_t port = broker_free_port();
+    int listener = socket_to(port, true);
+    cr_assert_eq(pipe(pipe_fds), 0);
+    pid_t parent = getpid();
+    peer.pid = fork();
+    if (peer.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(pipe_fds[0]);
+        for (int fd; getppid() == parent && (fd = accept(listener, NULL, NULL)) >= 0; close(fd))
+            serve(fd, pipe_fds[1]);
+        _exit(0);
+    }
+    close(listener);
+    close(pipe_fds[1]);
+    peer.reports = pipe_fds[0];
+    snprintf(peer.url, sizeof(peer.url), "mqtt://127.0.0.1:%u", port);
+    return peer;
+}
+
+static void stop_peer(struct peer *peer)
+{
+    kill(peer->pid, SIGKILL);
+    waitpid(peer->pid, NULL, 0);
+    close(peer->reports);
+}
+
+static void relay(int a, int b)
+{
+    struct pollfd fds[2] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
+    while (poll(fds, 2, -1) > 0)
+        for (int i = 0; i < 2; i++) {
+            char data[4096];
+            ssize_t n = fds[i].revents ? recv(fds[i].fd, data, sizeof(data), 0) : 0;
+            if (fds[i].revents && (n <= 0 || send(fds[1 - i].fd, data, (size_t)n, MSG_NOSIGNAL) != n))
+                return;
+        }
+}
+
+/* Reports the protocol level of the CONNECT; refuses 5 with these bytes, hands anything else to the real broker. */
+static void refuse_5(int fd, int reports, const void *answer, size_t len)
+{
+    enum { LEVEL_AT = 8 }; /* after type, length, and the string "MQTT" with its length */
+    char connect_packet[512];
+    ssize_t n = recv(fd, connect_packet, sizeof(connect_packet), 0);
+    if (n <= LEVEL_AT)
+        return;
+    char level = (char)('0' + connect_packet[LEVEL_AT]);
+    if (write(reports, &level, 1) != 1)
+        return;
+    if (level == '5') {
+        send(fd, answer, len, MSG_NOSIGNAL);
+        return;
+    }
+    int broker_fd = socket_to(real_port, false);
+    send(broker_fd, connect_packet, (size_t)n, MSG_NOSIGNAL);
+    relay(fd, broker_fd);
+    close(broker_fd);
+}
+
+static void close_on_5(int fd, int reports)
+{
+    refuse_5(fd, reports, NULL, 0);
+}
+
+static void refuse_5_as_5_does(int fd, int reports)
+{
+    refuse_5(fd, reports, "\x20\x03\x00\x84\x00", 5);
+}
+
+static void refuse_5_as_3_1_1_does(int fd, int reports)
+{
+    refuse_5(fd, reports, "\x20\x02\x00\x01", 4);
+}
+
+static void refuse_client_id(int fd, int reports)
+{
+    refuse_5(fd, reports, "\x20\x03\x00\x85\x00", 5);
+}
+
+static void skip_packet(int fd)
+{
+    char packet[512];
+    if (recv(fd, packet, sizeof(packet), 0) <= 0)
+        return;
+}
+
+/* "The server is shutting down", and is. */
+static void say_goodbye(int fd, int reports)
+{
+    (void)reports;
+    skip_packet(fd);
+    send(fd, "\x20\x03\x00\x00\x00", 5, MSG_NOSIGNAL);
+    send(fd, "\xe0\x02\x8b\x00", 4, MSG_NOSIGNAL);
+}
+
+/* Grants the first of two filters and refuses the second. */
+static void refuse_second_filter(int fd, int reports)
+{
+    (void)reports;
+    skip_packet(fd);
+    send(fd, "\x20\x03\x00\x00\x00", 5, MSG_NOSIGNAL);
+    skip_packet(fd);
+    send(fd, "\x90\x05\x00\x01\x00\x01\x87", 7, MSG_NOSIGNAL);
+    skip_packet(fd);
+}
+
+/* --- versions --------------------------------------------------------------------------------------------------------
+ */
+
+static struct broker *broker;
+
+static void start_broker(void)
+{
+    broker = broker_start(NULL);
+    real_port = broker_port(broker);
+}
+
+static void stop_broker(void)
+{
+    broker_stop(broker);
+}
+
+TestSuite(mqtt_connect, .init = start_broker, .fini = stop_broker, .timeout = 60);
+
+static void expect_fallback(peer_serve *serve)
+{
+    struct peer peer = start_peer(serve);
+    struct probe *p = probe_new(peer.url);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
+        cr_assert_eq(mqtt_protocol(p->m), 4);
+        cr_assert_eq(mqtt_receive_maximum(p->m), 100);
+        probe_publish(p, "a", "x", 1);
+        cr_assert(probe_wait_acked(p, i + 1));
+        mqtt_disconnect(p->m);
+    }
+    char levels[5] = {0};
+    cr_assert_eq(read(peer.reports, levels, 4), 4);
+    cr_assert_str_eq(levels, "5454", "every connect begins with version 5");
+    probe_free(p);
+    stop_peer(&peer);
+}
+
+Test(mqtt_connect, falls_back_where_a_broker_closes_on_version_5)
+{
+    expect_fallback(close_on_5);
+}
+
+Test(mqtt_connect, falls_back_where_a_broker_refuses_version_5)
+{
+    expect_fallback(refuse_5_as_5_does);
+}
+
+Test(mqtt_connect, falls_back_where_an_old_broker_refuses_version_5)
+{
+    expect_fallback(refuse_5_as_3_1_1_does);
+}
+
+Test(mqtt_connect, a_refused_client_id_does_not_fall_back)
+{
+    struct peer peer = start_peer(refuse_client_id);
+    struct probe *p = probe_new(peer.url);
+    cr_assert_eq(probe_connect(p), -EPROTO);
+    cr_assert_str_eq(mqtt_error(p->m), "refused: client id not valid");
+    probe_free(p);
+    kill(peer.pid, SIGKILL); /* ends the pipe */
+    char levels[8];
+    cr_assert_eq(read(peer.reports, levels, sizeof(levels)), 1);
+    stop_peer(&peer);
+}
+
+Test(mqtt_connect, a_wrong_password_is_refused_by_name)
+{
+    char config[256];
+    char command[256];
+    snprintf(config, sizeof(config), "%s/passwords", broker_directory(broker));
+    snprintf(command, sizeof(command), "mosquitto_passwd -c -b %s/passwords alice secret", broker_directory(broker));
+    cr_assert_eq(system(command), 0);
+    snprintf(config, sizeof(config), "allow_anonymous false\npassword_file %s/passwords", broker_directory(broker));
+    struct broker *closed = broker_start(config);
+    for (int protocol = 4; protocol <= 5; protocol++) {
+        struct probe *p = probe_new(broker_url(closed));
+        p->options.protocol = protocol;
+        p->options.username = "alice";
+        p->options.password = "guess";
+        cr_assert_eq(probe_connect(p), -EPROTO);
+        cr_assert(strstr(mqtt_error(p->m), "refused: "), "%s", mqtt_error(p->m));
+        cr_assert_not(mqtt_is_connected(p->m));
+        p->options.password = "secret";
+        cr_assert_eq(probe_connect(p), 0);
+        cr_assert_str_eq(mqtt_error(p->m), "");
+        probe_free(p);
+    }
+    broker_stop(closed);
+    snprintf(command, sizeof(command), "%s/passwords", broker_directory(broker));
+    unlink(command);
+}
+
+/* --- the list, and nobody there --------------------------------------------------------------------------------------
+ */
+
+Test(mqtt_connect, the_next_url_follows_a_failure_and_the_same_one_a_success)
+{
+    char dead[64];
+    snprintf(dead, sizeof(dead), "mqtt://127.0.0.1:%u", broker_free_port());
+    const char *const urls[] = {dead, broker_url(broker)};
+    struct probe *p = probe_new(dead);
+    p->options.urls = urls;
+    p->options.url_count = 2;
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_assert_str_eq(mqtt_url(p->m), dead);
+    cr_assert_str_eq(mqtt_error(p->m), "no connection");
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(probe_connect(p), 0);
+        cr_assert_str_eq(mqtt_url(p->m), broker_url(broker));
+    }
+    broker_freeze(broker);
+    p->options.connect_timeout_s = 1;
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_assert_str_eq(mqtt_url(p->m), dead, "the list begins again");
+    probe_free(p);
+}
+
+Test(mqtt_connect, a_broker_that_does_not_answer_costs_the_timeout_and_no_more)
+{
+    struct probe *p = probe_new(broker_url(broker));
+    p->options.connect_timeout_s = 1;
+    broker_freeze(broker);
+    uint64_t start_ms = clock_now().mono_ms;
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    uint64_t took_ms = clock_now().mono_ms - start_ms;
+    cr_assert_str_eq(mqtt_error(p->m), "no answer in time");
+    cr_assert(took_ms >= 900 && took_ms < 1600, "%d ms", (int)took_ms);
+    broker_thaw(broker);
+    cr_assert_eq(probe_connect(p), 0);
+    probe_free(p);
+}
+
+Test(mqtt_connect, an_unknown_host_or_scheme_says_so)
+{
+    struct probe *p = probe_new("mqtt://no-such-host.invalid:1883");
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_assert(strstr(mqtt_error(p->m), "no-such-host.invalid"), "%s", mqtt_error(p->m));
+    probe_free(p);
+    p = probe_new("http://127.0.0.1:1883");
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_assert(strstr(mqtt_error(p->m), "mqtts, ws or wss"), "%s", mqtt_error(p->m));
+    probe_free(p);
+}
+
+/* --- what a broker says later ----------------------------------------------------------------------------------------
+ */
+
+Test(mqtt_connect, a_goodbye_of_the_broker_is_passed_on)
+{
+    struct peer peer = start_peer(say_goodbye);
+    struct probe *p = probe_new(peer.url);
+    cr_assert_eq(probe_connect(p), 0);
+    cr_assert_not(probe_wait(p, 1));
+    cr_assert_eq(mqtt_fd(p->m), -1);
+    cr_assert_str_eq(mqtt_error(p->m), "the broker disconnected: Server shutting down");
+    probe_free(p);
+    stop_peer(&peer);
+}
+
+Test(mqtt_connect, a_refused_filter_is_named)
+{
+    struct peer peer = start_peer(refuse_second_filter);
+    struct probe *p = probe_new(peer.url);
+    cr_assert_eq(probe_connect(p), 0);
+    const struct mqtt_filter filters[] = {{.filter = "mine/#", .qos = 1}, {.filter = "not/mine", .qos = 1}};
+    cr_assert_eq(mqtt_subscribe(p->m, filters, 2), -EACCES);
+    cr_assert_str_eq(mqtt_error(p->m), "refused: not/mine (Not authorized)");
+    probe_free(p);
+    stop_peer(&peer);
+}
