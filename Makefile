@@ -18,9 +18,12 @@ CPPFLAGS := -I$(PAHO_PREFIX)/include $(CPPFLAGS)
 LDFLAGS  += -L$(PAHO_PREFIX)/lib -Wl,-rpath,$(PAHO_PREFIX)/lib
 endif
 
+# On some releases msgpack-c is called msgpack, on later ones msgpack-c.
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpackc)
+
 # What each ring may link. core knows no paho, no libconfig, no LMDB.
 LIBS_base := -lcrypto
-LIBS_wire := -ljansson -lmsgpackc $(LIBS_base)
+LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
 LIBS_core := -lpcre2-8 $(LIBS_wire)
 LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -llmdb $(LIBS_core)
 
@@ -57,5 +60,113 @@ $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
 # The simulated trackers share no rendering or parsing with the service: they do not even link core and wire.
 $(BUILD)/trackersim: $(call objects,service/trackersim) $(BUILD)/libedge.a $(BUILD)/libbase.a
+
+# --- tests ---------------------------------------------------------------------------------------------------------------
+
+# One binary a ring, and one for the programs together with a real broker. What several of them need is in tests/support.
+SUITES := $(RINGS) integration
+
+define suite_rule
+$(BUILD)/tests/$(1): $(call objects,tests/$(1)) $(call objects,tests/support) $(RING_LIBS)
+	@mkdir -p $$(@D)
+	$(CC) -o $$@ $$^ $(LDFLAGS) -lcriterion $(LIBS_edge)
+endef
+$(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
+
+$(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests/support
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
+
+.SECONDARY:
+
+# --- what people call ----------------------------------------------------------------------------------------------------
+
+.PHONY: help
+help:
+	@echo 'make run        install what is missing, build, and show the service at work with simulated trackers'
+	@echo 'make test       install what is missing, build, and run all tests'
+	@echo 'make            build the programs into build/'
+	@echo 'make bench      measure against a bare forwarder, side by side'
+	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
+	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make coverage   branch coverage of core and wire, which must not fall below 90 %'
+	@echo 'make deps       install all packages that any of these needs'
+	@echo 'make clean      remove build/'
+
+# Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
+.PHONY: deps deps-run deps-test deps-lint deps-bench
+deps:
+	@.ci/deps run test lint bench
+deps-run:
+	@.ci/deps run
+deps-test:
+	@.ci/deps run test
+deps-lint:
+	@.ci/deps run test lint
+deps-bench:
+	@.ci/deps run bench
+
+# The recipes call make again: what is built must see the packages that have just been installed.
+.PHONY: run
+run: deps-run
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(BUILD) service/demo/demo
+
+TEST_BINARIES := $(SUITES:%=$(BUILD)/tests/%)
+
+.PHONY: test-binaries
+test-binaries: all $(TEST_BINARIES)
+
+tests/topics/node_modules/.done: tests/topics/package-lock.json
+	cd tests/topics && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: test
+test: deps-test
+	@$(MAKE) --no-print-directory -s test-binaries tests/topics/node_modules/.done
+	@tests/run $(BUILD)
+
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+.PHONY: sanitize
+sanitize: deps-test
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g' SANITIZE='$(SANITIZERS)' test-binaries
+	@tests/run $(BUILD)/sanitize base wire core edge integration
+
+.PHONY: coverage
+coverage: deps-lint
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/coverage CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
+	    $(patsubst %,$(BUILD)/coverage/tests/%,base wire core)
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@tests/run $(BUILD)/coverage base wire core
+	@gcovr --root . --object-directory $(BUILD)/coverage --filter service/core/ --filter service/wire/ \
+	    --exclude-unreachable-branches --txt-metric branch --fail-under-branch 90 --print-summary
+
+SOURCES := $(wildcard service/*/*.c tests/*/*.c)
+HEADERS := $(wildcard include/*/*.h service/*/*.h tests/*/*.h)
+TIDY    := $(wildcard service/*/*.c)
+
+.PHONY: lint
+lint: deps-lint
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	tests/lint/layers
+	shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/bench/*.sh service/demo/demo
+	cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
+	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
+	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- $(subst ','\'',$(CPPFLAGS)) -std=c17 2>&1 | \
+	    { ! grep -E "(warning|error):"; }'
+	@echo 'lint: clean'
+
+.PHONY: bench
+bench: deps-bench
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder
+	@BUILD=$(BUILD) tests/bench/run.sh
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

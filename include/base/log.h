@@ -37,8 +37,9 @@ bool log_level_from_name(const char *name, enum log_level *level);
 /* True when lines of this level are written: to spare the work of making one. */
 bool log_is_on(enum log_level level);
 
+/* At least one field. */
 #define log_write(level_, event_, ...) \
-    log_write_fields((level_), (event_), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+    log_write_fields((level_), (event_), (const struct log_field[]){__VA_ARGS__, {.name = NULL}})
 
 /* The same with a list that ends with a field without a name. */
 void log_write_fields(enum log_level level, const char *event, const struct log_field *fields);

@@ -79,7 +79,8 @@ static void take_request_id(struct reader *r, struct request_id *id)
     if (r->failed)
         return;
     id->len = (uint8_t)text.len;
-    memcpy(id->text, text.data, text.len);
+    if (text.data)
+        memcpy(id->text, text.data, text.len);
 }
 
 static void put_command(struct buffer *out, const struct command *command)

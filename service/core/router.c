@@ -38,7 +38,9 @@ struct bytes router_request_action(const struct router *r, struct bytes topic)
 
     if (!skip(&rest, r->prefix) || !skip(&rest, "api/tracker/output/"))
         return (struct bytes){0};
-    return rest.len && memchr(rest.data, '/', rest.len) ? (struct bytes){0} : rest;
+    if (rest.len && memchr(rest.data, '/', rest.len))
+        return (struct bytes){0};
+    return rest;
 }
 
 int32_t router_tracker_id(struct bytes text)

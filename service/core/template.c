@@ -237,6 +237,15 @@ static void compile_text(struct compiler *c, const char *at)
     }
 }
 
+static bool has_wildcard(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '+' || text.data[i] == '#')
+            return true;
+    }
+    return false;
+}
+
 /* In a topic a placeholder ends its level, so that a topic can be taken apart again. */
 static void check_topic(struct compiler *c)
 {
@@ -245,8 +254,7 @@ static void check_topic(struct compiler *c)
     for (size_t i = 0; i < t->count && !c->error; i++) {
         const struct op *op = &t->ops[i];
 
-        if (op->kind == OP_LITERAL &&
-            (memchr(op->text.data, '+', op->text.len) || memchr(op->text.data, '#', op->text.len)))
+        if (op->kind == OP_LITERAL && has_wildcard(op->text))
             c->error = "a topic has no wildcards";
         if (op->kind != OP_LITERAL && i + 1 < t->count &&
             (t->ops[i + 1].kind != OP_LITERAL || t->ops[i + 1].text.data[0] != '/'))
@@ -303,7 +311,7 @@ static void put_number(struct buffer *out, const struct op *op, int64_t value)
     const char *format = op->base == 'x' ? "%0*llx" : op->base == 'X' ? "%0*llX" : "%0*lld";
     char digits[WIDTH_MAX + 24];
 
-    snprintf(digits, sizeof digits, format, (int)op->width, (long long)(value + op->shift));
+    snprintf(digits, sizeof digits, format, (int)op->width, (long long)value + op->shift);
     buffer_put_text(out, digits);
 }
 

@@ -174,11 +174,11 @@ struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
     r = read_text(path, &text);
     if (r < 0)
         mistakes_add(mistakes, path, 0, "cannot be read: %s", strerror(-r));
-    else if (strlen((const char *)text.data) + 1 < text.len)
+    else if (text.data && strlen((const char *)text.data) + 1 < text.len)
         mistakes_add(mistakes, path, 0, "holds a NUL byte");
     else
         good = parse(f, (const char *)text.data);
-    if (good)
+    if (good && text.data)
         check_numbers(f, (const char *)text.data);
     buffer_release(&text);
     if (good)

@@ -204,7 +204,7 @@ static void add_tracker(struct reading *r, const struct conf_node *node, const s
     };
     int e = 0;
 
-    for (size_t i = 0; i < raw->reserved_outputs.count; i++)
+    for (size_t i = 0; raw->reserved_outputs.items && i < raw->reserved_outputs.count; i++)
         tracker.reserved |= UINT64_C(1) << (raw->reserved_outputs.items[i] - 1);
     text_is_safe(r, node, "device_id", tracker.device_id);
     text_is_safe(r, node, "model", raw->model);

@@ -230,7 +230,7 @@ static void commit(struct service *s)
         if (journal_probe(s->journal) < 0)
             return;
         s->journal_down = false;
-        log_write(LOG_INFO, "the journal can be written again");
+        log_write(LOG_INFO, "journal written again", LOG_TEXT("path", s->first->journal_path));
         engine_journal_committed(s->engine);
         return;
     }

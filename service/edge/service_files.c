@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/check.h"
 #include "edge/profile_file.h"
 #include "edge/registry_file.h"
 
@@ -49,7 +50,7 @@ static void refuse_reload(struct service *s, struct mistakes *mistakes)
 {
     engine_counters(s->engine)->reloads_failed++;
     log_mistakes(mistakes);
-    log_write(LOG_ERROR, "reload refused: the running state is kept");
+    log_write(LOG_ERROR, "reload refused", LOG_TEXT("kept", "the running state"));
     mistakes_release(mistakes);
 }
 
@@ -62,7 +63,7 @@ static void warn_of_restart(const struct service *s)
     if (strcmp(a->instance, b->instance) != 0 || strcmp(a->broker.url.items[0], b->broker.url.items[0]) != 0 ||
         strcmp(a->topic_prefix, b->topic_prefix) != 0 || strcmp(a->journal_path, b->journal_path) != 0 ||
         strcmp(a->broker.share_group, b->broker.share_group) != 0)
-        log_write(LOG_WARNING, "instance, broker, topics and journal change with a restart only");
+        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics and journal"));
 }
 
 /* The topics that the service lives on stay as they were. */
@@ -106,6 +107,7 @@ void files_reload(struct service *s)
         refuse_reload(s, &mistakes);
         return;
     }
+    CHECK(w.config);
     log_write(LOG_INFO, "reloaded", LOG_INT("users", registry_user_count(w.registry)),
               LOG_INT("sessions", registry_session_count(w.registry)),
               LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));

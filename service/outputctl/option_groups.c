@@ -159,6 +159,7 @@ static int take_var(struct options *options, const struct option_line *line, con
     buffer_put_u8(&options->vars, '\0');
     buffer_put_text(&options->vars, value + len + 1);
     buffer_put_u8(&options->vars, '\0');
+    *buffer_room(&options->vars, 1) = '\0'; /* ends the list; the next var takes its place */
     return 0;
 }
 

@@ -119,10 +119,10 @@ void request_payload_encode(enum encoding encoding, const struct request_payload
 void request_payload_put_words(const struct command *what, struct buffer *out)
 {
     if (what->action == ACTION_SET) {
-        buffer_printf(out, "set output %d %s", (int)what->output, what->enable ? "on" : "off");
+        buffer_printf(out, "output %d %s", (int)what->output, what->enable ? "on" : "off");
         return;
     }
-    buffer_put_text(out, "set_all ");
+    buffer_put_text(out, "outputs ");
     for (unsigned i = 0; i < what->output_count; i++)
         buffer_printf(out, i ? ",%u" : "%u", (unsigned)(what->outputs >> i & 1));
 }

@@ -15,7 +15,7 @@ struct request_payload {
 
 void request_payload_encode(enum encoding encoding, const struct request_payload *request, struct buffer *out);
 
-/* "set output 1 on" or "set_all 1,1,0". */
+/* "output 1 on" or "outputs 1,1,0". */
 void request_payload_put_words(const struct command *what, struct buffer *out);
 
 #endif

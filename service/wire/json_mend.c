@@ -33,7 +33,7 @@ static bool opens_identifier(uint8_t c)
 
 static size_t end_of_blanks(struct bytes text, size_t at)
 {
-    while (at < text.len && memchr(" \t\r\n", text.data[at], 4))
+    while (at < text.len && text.data[at] && strchr(" \t\r\n", text.data[at]))
         at++;
     return at;
 }

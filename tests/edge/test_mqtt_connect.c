@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -150,6 +151,45 @@ static void refuse_second_filter(int fd, int reports)
     skip_packet(fd);
     send(fd, "\x90\x05\x00\x01\x00\x01\x87", 7, MSG_NOSIGNAL);
     skip_packet(fd);
+}
+
+/* Answers the upgrade to WebSocket. */
+static void upgrade(int fd)
+{
+    char request[1024] = {0};
+    if (recv(fd, request, sizeof(request) - 1, 0) <= 0)
+        return;
+    const char *key = strcasestr(request, "sec-websocket-key: ");
+    if (!key)
+        return;
+    key += strlen("sec-websocket-key: ");
+    char joined[128];
+    unsigned char digest[20];
+    unsigned char accepted[32];
+    snprintf(joined, sizeof(joined), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", (int)strcspn(key, "\r"), key);
+    EVP_Digest(joined, strlen(joined), digest, NULL, EVP_sha1(), NULL);
+    EVP_EncodeBlock(accepted, digest, sizeof(digest));
+    dprintf(fd,
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+            (const char *)accepted);
+}
+
+/* Puts the SUBACK and three messages into one WebSocket frame; answers every packet after that as if it were a ping. */
+static void pack_frames(int fd, int reports)
+{
+    (void)reports;
+    upgrade(fd);
+    skip_packet(fd);
+    send(fd, "\x82\x05\x20\x03\x00\x00\x00", 7, MSG_NOSIGNAL);
+    skip_packet(fd);
+    send(fd,
+         "\x82\x18\x90\x04\x00\x01\x00\x00"
+         "\x30\x04\x00\x01\x61\x00\x30\x04\x00\x01\x62\x00\x30\x04\x00\x01\x63\x00",
+         26, MSG_NOSIGNAL);
+    char packet[512];
+    while (recv(fd, packet, sizeof(packet), 0) > 0)
+        send(fd, "\x82\x02\xd0\x00", 4, MSG_NOSIGNAL);
 }
 
 /* --- versions --------------------------------------------------------------------------------------------------------
@@ -320,6 +360,20 @@ Test(mqtt_connect, a_refused_filter_is_named)
     const struct mqtt_filter filters[] = {{.filter = "mine/#", .qos = 1}, {.filter = "not/mine", .qos = 1}};
     cr_assert_eq(mqtt_subscribe(p->m, filters, 2), -EACCES);
     cr_assert_str_eq(mqtt_error(p->m), "refused: not/mine (Not authorized)");
+    probe_free(p);
+    stop_peer(&peer);
+}
+
+Test(mqtt_connect, packets_that_share_a_websocket_frame_arrive_with_the_next_ping)
+{
+    struct peer peer = start_peer(pack_frames);
+    char url[64];
+    snprintf(url, sizeof(url), "ws%s", strchr(peer.url, ':'));
+    struct probe *p = probe_new(url);
+    cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
+    cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "+"}, 1), 0, "%s", mqtt_error(p->m));
+    cr_assert(probe_wait(p, 3));
+    cr_assert_str_eq(p->messages[2].topic, "c");
     probe_free(p);
     stop_peer(&peer);
 }

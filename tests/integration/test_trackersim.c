@@ -119,6 +119,33 @@ Test(trackersim, an_ack_takes_its_latency_and_the_jitter_reorders)
     simulator_stop(sim);
 }
 
+Test(trackersim, acks_of_the_same_latency_keep_the_order_of_the_commands)
+{
+    enum { COMMANDS = 100 };
+
+    listen_to("tracker/7/output/ack");
+    struct simulator *sim = simulator_ready(broker_url(broker), "--trackers 7 --latency-ms 50");
+    for (int i = 1; i <= COMMANDS; i++)
+        set_command(7, i);
+    for (int i = 1; i <= COMMANDS; i++) {
+        char ack[64];
+
+        snprintf(ack, sizeof(ack), "{\"id\": %d, \"success\": true}", i);
+        expect_message(i - 1, "tracker/7/output/ack", ack);
+    }
+    simulator_stop(sim);
+}
+
+Test(trackersim, an_ack_does_not_wait_for_what_is_due_later)
+{
+    listen_to("tracker/7/output/ack");
+    struct simulator *sim =
+        simulator_ready(broker_url(broker), "--trackers 7,8,9 --restart-every-ms 80000000 --seed 1");
+    simulator_command(probe, 7, BYTES(SET));
+    expect_payload(0, BYTES(ACK_17));
+    simulator_stop(sim);
+}
+
 Test(trackersim, a_command_for_another_device_id_is_not_answered)
 {
     listen_to("tracker/7/output/ack");

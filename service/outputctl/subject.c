@@ -1,0 +1,231 @@
+#include "subject.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "edge/profile_file.h"
+#include "wire/object.h"
+
+static int fail(const struct options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(const struct options *options, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "outputctl %s: ", options->verb->name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return EXIT_ERROR;
+}
+
+/* --- finding the profile ---------------------------------------------------------------------------------------------
+ */
+
+static struct profile *find_builtin(const struct options *options)
+{
+    struct profiles *builtins = profiles_new(options->prefix);
+    struct profile *profile = profiles_by_name(builtins, options->profile);
+
+    if (profile)
+        profile_ref(profile);
+    profiles_free(builtins);
+    return profile;
+}
+
+static struct profile *read_file(const struct options *options, const char *path)
+{
+    struct mistakes mistakes = {0};
+    struct profile *profile = profile_file_read(path, options->prefix, &mistakes);
+
+    if (!profile)
+        fprintf(stderr, "%.*s", (int)mistakes.text.len, (const char *)mistakes.text.data);
+    mistakes_release(&mistakes);
+    return profile;
+}
+
+static bool is_path(const char *profile)
+{
+    size_t len = strlen(profile);
+
+    return strchr(profile, '/') || (len > 4 && strcmp(profile + len - 4, ".cfg") == 0);
+}
+
+/* In the folder that was given, else in the usual ones. */
+static struct profile *find_in_folders(const struct options *options)
+{
+    const char *const usual[] = {"conf/profiles", "/etc/outputd/profiles"};
+    const char *const given[] = {options->profiles};
+    const char *const *folders = options->profiles ? given : usual;
+    size_t count = options->profiles ? 1 : 2;
+
+    for (size_t i = 0; i < count; i++) {
+        struct buffer path = {0};
+        struct profile *profile = NULL;
+        bool is_there;
+
+        buffer_printf(&path, "%s/%s.cfg", folders[i], options->profile);
+        buffer_put_u8(&path, '\0');
+        is_there = access((const char *)path.data, F_OK) == 0;
+        if (is_there)
+            profile = read_file(options, (const char *)path.data);
+        buffer_release(&path);
+        if (is_there)
+            return profile;
+    }
+    fail(options, "there is no profile \"%s\": neither built in (json, msgpack) nor in %s%s", options->profile,
+         folders[0], options->profiles ? "" : " or /etc/outputd/profiles");
+    return NULL;
+}
+
+static struct profile *find_profile(const struct options *options)
+{
+    struct profile *profile;
+
+    if (is_path(options->profile))
+        return read_file(options, options->profile);
+    profile = find_builtin(options);
+    return profile ? profile : find_in_folders(options);
+}
+
+/* --- the command -----------------------------------------------------------------------------------------------------
+ */
+
+static int check_action(const struct options *options)
+{
+    if (options->action == ACTION_SET && options->outputs.count)
+        return options_wrong(options, "--outputs is for --action set_all");
+    if (options->action == ACTION_SET)
+        return options_check_enable(options);
+    if (options->action == ACTION_SET_ALL && (options->output || options->on || options->off))
+        return options_wrong(options, "--output, --on and --off are for --action set");
+    if (options->action == ACTION_SET_ALL && !options->outputs.count)
+        return options_wrong(options, "--outputs is missing");
+    return 0;
+}
+
+static uint8_t count_outputs(const struct subject *subject, const struct options *options)
+{
+    if (options->output_count)
+        return (uint8_t)options->output_count;
+    if (profile_outputs(subject->profile))
+        return (uint8_t)profile_outputs(subject->profile);
+    if (options->outputs.count || options->states.count)
+        return options->outputs.count > options->states.count ? options->outputs.count : options->states.count;
+    return options->output <= OBJECT_BOOLS_MAX ? (uint8_t)options->output : OBJECT_BOOLS_MAX;
+}
+
+static void take_command(struct subject *subject, const struct options *options)
+{
+    subject->command = (struct command){
+        .id = options->command_id,
+        .action = options->action,
+        .output = options->output,
+        .enable = options->on == WISH_ON,
+        .outputs = options->outputs.on,
+        .output_count = options->outputs.count,
+    };
+    subject->states = (struct output_states){.known = options->states.known, .on = options->states.on};
+    subject->input = (struct template_input){
+        .tracker_id = options->tracker ? options->tracker : 1,
+        .device_id = bytes_of_text(options->device_id),
+        .vars = (const char *)options->vars.data,
+        .command = &subject->command,
+        .states = &subject->states,
+        .outputs = count_outputs(subject, options),
+    };
+}
+
+int subject_open(struct subject *subject, const struct options *options)
+{
+    *subject = (struct subject){0};
+    if (!options->profile) {
+        options_wrong(options, "--profile is missing");
+        return EXIT_USAGE;
+    }
+    if (check_action(options) < 0)
+        return EXIT_USAGE;
+    subject->profile = find_profile(options);
+    if (!subject->profile)
+        return EXIT_ERROR;
+    take_command(subject, options);
+    return 0;
+}
+
+void subject_close(struct subject *subject)
+{
+    profile_unref(subject->profile);
+}
+
+/* --- whether it can be rendered --------------------------------------------------------------------------------------
+ */
+
+static void render_with(const struct subject *subject, const char *device_id, struct buffer *out)
+{
+    struct template_input input = subject->input;
+
+    input.device_id = bytes_of_text(device_id);
+    template_render(profile_topic(subject->profile, TOPIC_COMMAND), &input, out);
+    profile_render(subject->profile, &input, out);
+}
+
+/* A template does not say whether it has a {device_id}; but then another one changes the text. */
+static bool needs_device_id(const struct subject *subject)
+{
+    struct buffer without = {0};
+    struct buffer with = {0};
+    bool differs;
+
+    render_with(subject, "", &without);
+    render_with(subject, "x", &with);
+    differs = !bytes_equal(buffer_bytes(&without), buffer_bytes(&with));
+    buffer_release(&without);
+    buffer_release(&with);
+    return differs;
+}
+
+static void warn_of_reserved(const struct subject *subject)
+{
+    const struct command *command = &subject->command;
+    uint64_t switched = command->action == ACTION_SET_ALL     ? UINT64_MAX >> (64 - command->output_count)
+                        : command->output <= OBJECT_BOOLS_MAX ? UINT64_C(1) << (command->output - 1)
+                                                              : 0;
+
+    switched &= profile_reserved(subject->profile);
+    for (unsigned i = 0; i < OBJECT_BOOLS_MAX; i++) {
+        if (switched >> i & 1)
+            fprintf(stderr,
+                    "warning: output %u is reserved to engine block by default: the service refuses this request\n",
+                    i + 1);
+    }
+}
+
+static int check_outputs(const struct subject *subject, const struct options *options)
+{
+    unsigned count = subject->input.outputs;
+
+    if (subject->command.action == ACTION_SET && subject->command.output > (int)count)
+        return fail(options, "there is no output %d: the tracker has %u", (int)subject->command.output, count);
+    if (subject->command.action == ACTION_SET_ALL && subject->command.output_count != count)
+        return fail(options, "%u outputs are named, but the tracker has %u", subject->command.output_count, count);
+    return 0;
+}
+
+int subject_check(const struct subject *subject, const struct options *options)
+{
+    const char *name = profile_name(subject->profile);
+    const char *missing = profile_missing_var(subject->profile, subject->input.vars);
+
+    if (!profile_has(subject->profile, subject->command.action))
+        return fail(options, "the profile %s has no %s", name, action_name(subject->command.action));
+    if (check_outputs(subject, options) != 0)
+        return EXIT_ERROR;
+    if (missing)
+        return fail(options, "the profile %s needs --var %s=…", name, missing);
+    if (!options->device_id && needs_device_id(subject))
+        return fail(options, "the profile %s needs --device-id", name);
+    warn_of_reserved(subject);
+    return 0;
+}

@@ -1,0 +1,24 @@
+/* What render and parse-ack speak about: a profile, and one command for one tracker. */
+#ifndef OUTPUTCTL_SUBJECT_H
+#define OUTPUTCTL_SUBJECT_H
+
+#include "core/profile.h"
+#include "options.h"
+
+struct subject {
+    struct profile *profile;
+    struct command command;
+    struct output_states states;
+    struct template_input input; /* points into this struct and into the options */
+};
+
+/* Finds the profile and takes the command from the options; the struct must stay where it is. 0, or an exit status with
+ * the mistake printed. subject_close in any case. */
+int subject_open(struct subject *subject, const struct options *options);
+void subject_close(struct subject *subject);
+
+/* The command can be rendered: the profile has the action, the outputs, the vars and the device id that it needs. The
+ * same. A reserved output is only warned of. */
+int subject_check(const struct subject *subject, const struct options *options);
+
+#endif

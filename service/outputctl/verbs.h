@@ -1,0 +1,14 @@
+/* The commands of the program; each takes its options and gives an exit status. */
+#ifndef OUTPUTCTL_VERBS_H
+#define OUTPUTCTL_VERBS_H
+
+#include "options.h"
+
+int set_run(const struct options *options);
+int set_all_run(const struct options *options);
+int watch_run(const struct options *options);
+int render_run(const struct options *options);
+int parse_ack_run(const struct options *options);
+int digest_run(const struct options *options);
+
+#endif
