@@ -12,8 +12,7 @@
 #include "core/registry.h"
 #include "core/store.h"
 
-/* --- configuration
- * ---------------------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 struct engine_config {
     struct store_limits store;
@@ -33,8 +32,7 @@ struct engine_config {
     size_t own_topic_count;
 };
 
-/* --- effects
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- effects --- */
 
 enum journal_kind {
     JOURNAL_REQUEST, /* by request id: until its reply is delivered */
@@ -101,8 +99,7 @@ struct engine_effects {
     void (*event)(void *ctx, const struct engine_event *event);
 };
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct engine;
 
@@ -118,8 +115,10 @@ void engine_reload(struct engine *e, const struct engine_config *config, struct 
  * requests. -EBADMSG: not a record that this version wrote. */
 int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record, struct instant now);
 
-/* --- events
- * ----------------------------------------------------------------------------------------------------------- */
+/* All records are back. */
+void engine_recovered(struct engine *e, struct instant now);
+
+/* --- events --- */
 
 /* A PUBLISH on any topic that the service subscribes to. */
 struct engine_message {
@@ -165,16 +164,14 @@ void engine_drain(struct engine *e, struct instant now);
 /* The broker kept nothing: every state is to be published again. */
 void engine_republish_states(struct engine *e, struct instant now);
 
-/* --- states of outputs
- * ------------------------------------------------------------------------------------------------ */
+/* --- states of outputs --- */
 
 /* The oldest state that is to be published and is dirty since before `since_ms`: appends topic and payload. False when
  * there is none. A tracker whose state changes often is published once for many changes. */
 bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic, struct buffer *payload);
 bool engine_has_states(const struct engine *e);
 
-/* --- looking in
- * ------------------------------------------------------------------------------------------------------- */
+/* --- looking in --- */
 
 struct counters *engine_counters(struct engine *e);
 

@@ -44,7 +44,7 @@ struct pending {
     bool correlated; /* it has Correlation Data or a request_id */
     bool dup;        /* the PUBLISH was marked as a redelivery */
     bool journaled;  /* a record of it is in the journal, or on its way */
-    bool checked;    /* its checks were made in this very moment */
+    bool took_token; /* of its user's rate limit; a duplicate gives it back */
     struct route route;
     struct instant arrived;
     uint64_t deadline_ms;       /* monotonic */

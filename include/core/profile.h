@@ -94,8 +94,7 @@ struct ack_reading {
 void profile_read_acks(const struct profile *p, struct bytes payload,
                        void (*each)(void *ctx, const struct ack_reading *reading), void *ctx);
 
-/* --- all profiles of a configuration
- * ---------------------------------------------------------------------------------- */
+/* --- all profiles of a configuration --- */
 
 /* The built-in `json` and `msgpack` are always there; the others are added in name order. */
 struct profiles;

@@ -8,10 +8,9 @@
 #include "core/tracker.h"
 
 enum submit_verdict {
-    SUBMIT_NEW,      /* never seen: refused where p->code says so, else it has its place in the lane */
+    SUBMIT_NEW,      /* never seen: refused with this code, or it has its place in the lane */
     SUBMIT_PENDING,  /* the same request is pending */
     SUBMIT_ANSWERED, /* the same request was answered: with this code and outcome */
-    SUBMIT_FULL,     /* no room: the tracker's queue, the pending table or the dedup table */
 };
 
 struct store_client {
@@ -53,9 +52,9 @@ enum { STORE_TIMER_QUARANTINE = 100 };
 void store_init(struct store *s, const struct store_client *client, struct trackers *trackers, struct timers *timers);
 void store_release(struct store *s); /* frees what it still holds */
 
-/* Has this request been seen, and is there room for it? p->code says what the checks found: 0, or a refusal, which is
- * remembered for redeliveries where `remember` says so. */
-void store_submit(struct store *s, struct pending *p, bool remember, uint64_t now_ms);
+/* Has this request been seen, and is there room for it: in the tracker's queue, the pending table and the dedup table?
+ * p->code says what the checks found: 0, or a refusal, which is remembered for redeliveries. */
+void store_submit(struct store *s, struct pending *p, uint64_t now_ms);
 
 /* p ends with p->code and p->outcome. quarantine_ms: for so long its lane starts nothing. */
 void store_complete(struct store *s, struct pending *p, uint32_t quarantine_ms, uint64_t now_ms);

@@ -22,6 +22,7 @@ struct config_broker {
     uint32_t reconnect_max_ms;
     uint32_t presence_settle_ms;
     uint32_t outbox_max;
+    uint32_t outbox_bytes_max;
     const struct conf_node *tls;
 };
 

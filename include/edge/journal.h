@@ -17,6 +17,11 @@ void journal_close(struct journal *j); /* takes NULL; what is staged and not com
 void journal_put(struct journal *j, enum journal_kind kind, uint64_t id, struct bytes record);
 void journal_delete(struct journal *j, enum journal_kind kind, uint64_t id);
 
+/* When the service was last known to be connected, in milliseconds of wall clock: kept as the time of the lock file, so
+ * that it costs no record. 0 where it never was. */
+void journal_touch(struct journal *j, int64_t wall_ms);
+int64_t journal_touched_ms(const struct journal *j);
+
 /* 0, also where nothing was staged; -EIO: nothing of what was staged is kept, and journal_error says why. */
 int journal_commit(struct journal *j);
 const char *journal_error(const struct journal *j);

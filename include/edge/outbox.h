@@ -20,7 +20,7 @@ struct outbox_events {
 
 struct outbox;
 
-/* At most `max` entries are to be put in: see outbox_count. */
+/* How much may be in it is the caller's to decide: see outbox_count and outbox_bytes. */
 struct outbox *outbox_new(const struct outbox_events *events);
 void outbox_free(struct outbox *o); /* takes NULL */
 
@@ -44,6 +44,7 @@ void outbox_disconnected(struct outbox *o);
 
 /* Entries that wait or are unacknowledged. */
 size_t outbox_count(const struct outbox *o);
+size_t outbox_bytes(const struct outbox *o); /* of memory that they take */
 size_t outbox_unacknowledged(const struct outbox *o);
 
 #endif

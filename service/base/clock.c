@@ -54,8 +54,8 @@ int clock_parse(const char *text, int64_t *wall_ms)
         rest += 1 + strspn(rest + 1, "0123456789");
     if (strcmp(rest, "Z") != 0)
         return -EINVAL;
-    seconds = timegm(&parts);
-    gmtime_r(&seconds, &again); /* 30 February would come back as another day */
+    again = parts;
+    seconds = timegm(&again); /* makes another day of 30 February */
     if (again.tm_mday != parts.tm_mday)
         return -EINVAL;
     *wall_ms = (int64_t)seconds * 1000;

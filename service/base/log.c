@@ -14,6 +14,7 @@ static struct {
     enum log_level level;
     bool json;
     int fd;
+    bool torn; /* what was written last ends inside a line, which goes on with `lines` */
     struct buffer lines;
 } log_state = {.level = LOG_INFO, .fd = STDERR_FILENO};
 
@@ -30,6 +31,8 @@ void log_set_json(bool json)
 void log_set_fd(int fd)
 {
     log_flush();
+    buffer_clear(&log_state.lines);
+    log_state.torn = false;
     log_state.fd = fd;
 }
 
@@ -134,6 +137,21 @@ void log_write_fields(enum log_level level, const char *event, const struct log_
         log_flush();
 }
 
+/* Nobody reads: lines are lost rather than the service stopped, but not the rest of one that was begun. */
+static void lose_lines(size_t done)
+{
+    struct buffer *lines = &log_state.lines;
+    const uint8_t *rest = lines->data + done;
+    size_t len = 0;
+
+    if (done > 0)
+        log_state.torn = rest[-1] != '\n';
+    if (log_state.torn)
+        len = (size_t)((const uint8_t *)memchr(rest, '\n', lines->len - done) - rest) + 1;
+    memmove(lines->data, rest, len);
+    lines->len = len;
+}
+
 void log_flush(void)
 {
     size_t done = 0;
@@ -141,9 +159,12 @@ void log_flush(void)
     while (done < log_state.lines.len) {
         ssize_t n = write(log_state.fd, log_state.lines.data + done, log_state.lines.len - done);
 
-        if (n <= 0)
-            break; /* nobody reads: lines are lost rather than the service stopped */
+        if (n <= 0) {
+            lose_lines(done);
+            return;
+        }
         done += (size_t)n;
     }
+    log_state.torn = false;
     buffer_clear(&log_state.lines);
 }

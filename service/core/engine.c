@@ -5,8 +5,7 @@
 
 #include "base/check.h"
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void answer_expired(void *ctx, uint64_t id)
 {
@@ -73,8 +72,7 @@ void engine_reload(struct engine *e, const struct engine_config *config, struct 
     router_init(&e->router, e->profiles, config->prefix);
 }
 
-/* --- journal
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- journal --- */
 
 static void link_unsaved(struct engine *e, struct pending *p)
 {
@@ -131,8 +129,7 @@ void engine_journal_failed(struct engine *e, struct instant now)
     }
 }
 
-/* --- endings
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- endings --- */
 
 void engine_emit(struct engine *e, const struct engine_event *event)
 {
@@ -256,8 +253,7 @@ void engine_reply_delivered(struct engine *e, uint64_t id)
     e->effects.journal_delete(e->effects.ctx, JOURNAL_REQUEST, id);
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 static void deadline_passed(struct engine *e, struct pending *p)
 {
@@ -324,8 +320,7 @@ bool engine_is_draining(const struct engine *e)
     return e->draining;
 }
 
-/* --- messages
- * --------------------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 void engine_message(struct engine *e, const struct engine_message *message, struct instant now)
 {
@@ -345,8 +340,7 @@ void engine_set_outbox_full(struct engine *e, bool full)
     e->outbox_full = full;
 }
 
-/* --- looking in
- * ------------------------------------------------------------------------------------------------------- */
+/* --- looking in --- */
 
 struct counters *engine_counters(struct engine *e)
 {

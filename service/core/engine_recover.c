@@ -6,9 +6,6 @@
 
 /* Records come back through the same store and the same endings as live requests. */
 
-/* States acked in this time before the last one may not have been published before the end. */
-enum { STATE_UNPUBLISHED_MS = 10000 };
-
 static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
 {
     struct reader r = {.left = record};
@@ -58,8 +55,8 @@ static int recover_states(struct engine *e, uint64_t id, struct bytes record)
     tracker = trackers_get(&e->trackers, (int32_t)id);
     tracker->states = states;
     tracker->outputs = outputs;
-    if (e->now.wall_ms - states.updated_at_ms < STATE_UNPUBLISHED_MS)
-        engine_mark_dirty(e, tracker);
+    if (states.updated_at_ms > e->newest_state_ms)
+        e->newest_state_ms = states.updated_at_ms;
     return 0;
 }
 

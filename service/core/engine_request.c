@@ -13,8 +13,7 @@ struct incoming {
     struct bytes reply_topic;
 };
 
-/* --- reply topic
- * ------------------------------------------------------------------------------------------------------ */
+/* --- reply topic --- */
 
 /* The configured default with {action} filled in. */
 static void make_default_topic(const struct engine *e, struct bytes action, struct buffer *out)
@@ -82,8 +81,7 @@ static struct bytes choose_reply_topic(const struct incoming *in)
     return bytes_of(request->response_topic, request->response_topic_len);
 }
 
-/* --- the request
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 static void read_payload(const struct engine *e, struct incoming *in, struct bytes action)
 {
@@ -176,7 +174,7 @@ struct judgement engine_judgement(struct engine *e, const struct pending *p)
         .action = p->command.action,
         .output = p->command.output,
         .output_count = p->command.output_count,
-        .online = e->store.held || (tracker && tracker->online),
+        .online = !e->presence_known || (tracker && tracker->online),
         .out_of_service = e->draining || e->journal_down || e->outbox_full,
     };
 }
@@ -195,22 +193,13 @@ static void set_deadline(struct engine *e, struct pending *p, const struct profi
 static void judge_and_submit(struct engine *e, struct pending *p, const struct engine_message *message)
 {
     struct judgement j = engine_judgement(e, p);
-    bool took_token;
 
     p->code = judge_request(&j);
     p->user_id = j.user ? j.user->id : 0;
-    p->checked = true;
+    p->took_token = j.token_taken;
     if (p->code == CODE_SUCCESS)
         set_deadline(e, p, j.profile, message);
-    took_token = j.token_taken;
-    if (took_token && p->code == CODE_SUCCESS && p->correlated) {
-        /* A duplicate costs no token; whether it is one, the store says at once or later. */
-        const struct seen *seen = seen_find(&e->store.seen, &p->key);
-
-        if (seen && seen->state != SEEN_REFUSED)
-            rates_refund(&e->rates, p->user_id);
-    }
-    store_submit(&e->store, p, true, e->now.mono_ms);
+    store_submit(&e->store, p, e->now.mono_ms);
 }
 
 static void refuse(struct engine *e, struct pending *p, enum code code)
@@ -264,8 +253,7 @@ void engine_request(struct engine *e, struct bytes action, const struct engine_m
     buffer_release(&in.default_topic);
 }
 
-/* --- the store's answer
- * ----------------------------------------------------------------------------------------------- */
+/* --- the store's answer --- */
 
 static void accept(struct engine *e, struct pending *p)
 {
@@ -282,6 +270,8 @@ static void drop_duplicate(struct engine *e, struct pending *p, const char *why)
 {
     struct engine_event event = engine_event_of(p, EVENT_REQUEST_DUPLICATE);
 
+    if (p->took_token)
+        rates_refund(&e->rates, p->user_id);
     event.why = why;
     e->counters.requests_duplicate++;
     engine_emit(e, &event);
@@ -297,9 +287,6 @@ void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict,
             accept(e, p);
         else
             refuse(e, p, code);
-        return;
-    case SUBMIT_FULL:
-        refuse(e, p, code);
         return;
     case SUBMIT_PENDING:
         drop_duplicate(e, p, "pending");

@@ -30,7 +30,9 @@ struct engine {
     struct counters counters;
     uint64_t next_id;
     uint32_t presence_epoch;
-    struct instant now; /* of the event that is being handled */
+    struct instant now;      /* of the event that is being handled */
+    int64_t newest_state_ms; /* of the states that were recovered; wall clock */
+    bool presence_known;     /* false: being read back, and requests wait for it */
     bool draining;
     bool journal_down;
     bool outbox_full;

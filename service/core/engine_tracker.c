@@ -4,8 +4,7 @@
 
 #include "base/check.h"
 
-/* --- acks
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- acks --- */
 
 struct ack_context {
     struct engine *e;
@@ -153,8 +152,7 @@ void engine_ack(struct engine *e, const struct engine_message *message)
         profile_read_acks(profile, message->payload, take_reading, &ctx);
 }
 
-/* --- presence
- * --------------------------------------------------------------------------------------------------------- */
+/* --- presence --- */
 
 /* Queued requests end at once; a command in flight goes on waiting for its ack. An ending may take the lane, and the
  * tracker, with it: they are looked up each time. */
@@ -222,6 +220,7 @@ void engine_presence(struct engine *e, const struct engine_message *message)
 void engine_presence_reading(struct engine *e)
 {
     e->presence_epoch++;
+    e->presence_known = false;
     store_hold(&e->store, true);
 }
 
@@ -234,6 +233,7 @@ void engine_presence_read(struct engine *e, struct instant now)
 
     CHECK(gone);
     e->now = now;
+    e->presence_known = true;
     while ((tracker = map_next(&e->trackers.by_id, &at))) {
         if (tracker->online && tracker->presence_epoch != e->presence_epoch)
             gone[count++] = tracker->id;
@@ -245,8 +245,7 @@ void engine_presence_read(struct engine *e, struct instant now)
         store_hold(&e->store, false);
 }
 
-/* --- states
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- states --- */
 
 void engine_mark_dirty(struct engine *e, struct tracker *tracker)
 {
@@ -297,6 +296,21 @@ void engine_note_states(struct engine *e, const struct pending *p)
         tracker->outputs = (uint8_t)(command->action == ACTION_SET_ALL ? command->output_count : command->output);
     journal_states(e, tracker);
     engine_mark_dirty(e, tracker);
+}
+
+/* States acked in this time before the last one that the journal holds may not have been published before the end. */
+enum { STATE_UNPUBLISHED_MS = 10000 };
+
+void engine_recovered(struct engine *e, struct instant now)
+{
+    struct tracker *tracker;
+    size_t at = 0;
+
+    e->now = now;
+    while ((tracker = map_next(&e->trackers.by_id, &at))) {
+        if (tracker->states.known && tracker->states.updated_at_ms >= e->newest_state_ms - STATE_UNPUBLISHED_MS)
+            engine_mark_dirty(e, tracker);
+    }
 }
 
 void engine_republish_states(struct engine *e, struct instant now)

@@ -19,8 +19,7 @@ struct profile {
     struct pattern *patterns[ACK_UNRELATED][PROFILE_PATTERNS_MAX]; /* by what they recognise */
 };
 
-/* --- building
- * --------------------------------------------------------------------------------------------------------- */
+/* --- building --- */
 
 struct building {
     struct profile *p;
@@ -143,8 +142,7 @@ void profile_unref(struct profile *p)
     free(p);
 }
 
-/* --- what it says
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what it says --- */
 
 const char *profile_name(const struct profile *p)
 {
@@ -215,8 +213,7 @@ const char *profile_missing_var(const struct profile *p, const char *vars)
     return NULL;
 }
 
-/* --- commands
- * --------------------------------------------------------------------------------------------------------- */
+/* --- commands --- */
 
 int profile_render(const struct profile *p, const struct template_input *input, struct buffer *out)
 {
@@ -235,8 +232,7 @@ void profile_render_echo(const struct profile *p, const struct template_input *i
         out->len = before; /* an empty echo is equal to no key */
 }
 
-/* --- acks
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- acks --- */
 
 static const char *const ack_kind_names[] = {"success", "refused", "unsupported", "unrelated", "malformed"};
 

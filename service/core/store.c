@@ -35,8 +35,7 @@ void store_release(struct store *s)
     seen_release(&s->seen);
 }
 
-/* --- lanes
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- lanes --- */
 
 static struct lane *lane_get(struct tracker *tracker)
 {
@@ -150,8 +149,7 @@ void store_quarantine_over(struct store *s, struct lane *lane)
     lane_pump(s, lane);
 }
 
-/* --- submit
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- submit --- */
 
 /* The earlier request that this one is a duplicate of, or NULL. */
 static const struct seen *find_same(const struct store *s, const struct pending *p)
@@ -194,7 +192,16 @@ static void enter_lane(struct store *s, struct pending *p)
     lane_append(s, lane, p);
 }
 
-void store_submit(struct store *s, struct pending *p, bool remember_refusal, uint64_t now_ms)
+/* For its redeliveries; what is pending or answered under the same key counts more. */
+static void remember_refusal(struct store *s, const struct pending *p, uint64_t now_ms)
+{
+    const struct seen *earlier = seen_find(&s->seen, &p->key);
+
+    if (!earlier || earlier->state == SEEN_REFUSED)
+        remember(s, p, SEEN_REFUSED, now_ms);
+}
+
+void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
 {
     const struct store_client *client = &s->client;
     const struct seen *same = find_same(s, p);
@@ -207,16 +214,11 @@ void store_submit(struct store *s, struct pending *p, bool remember_refusal, uin
         client->submitted(client->ctx, p, SUBMIT_ANSWERED, same->code, same->outcome);
         return;
     }
+    if (p->code == CODE_SUCCESS && !has_room(s, p))
+        p->code = CODE_QUEUE_ERROR;
     if (p->code != CODE_SUCCESS) {
-        const struct seen *earlier = remember_refusal ? seen_find(&s->seen, &p->key) : NULL;
-
-        if (remember_refusal && (!earlier || earlier->state == SEEN_REFUSED))
-            remember(s, p, SEEN_REFUSED, now_ms);
+        remember_refusal(s, p, now_ms);
         client->submitted(client->ctx, p, SUBMIT_NEW, p->code, p->outcome);
-        return;
-    }
-    if (!has_room(s, p)) {
-        client->submitted(client->ctx, p, SUBMIT_FULL, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT);
         return;
     }
     remember(s, p, SEEN_PENDING, now_ms);
@@ -225,8 +227,7 @@ void store_submit(struct store *s, struct pending *p, bool remember_refusal, uin
     lane_pump(s, trackers_find(s->trackers, p->tracker_id)->lane);
 }
 
-/* --- complete
- * --------------------------------------------------------------------------------------------------------- */
+/* --- complete --- */
 
 void store_complete(struct store *s, struct pending *p, uint32_t quarantine_ms, uint64_t now_ms)
 {
@@ -255,8 +256,7 @@ int64_t store_wait_ms(const struct store *s, uint64_t now_ms)
     return seen_wait_ms(&s->seen, now_ms);
 }
 
-/* --- recovery
- * --------------------------------------------------------------------------------------------------------- */
+/* --- recovery --- */
 
 void store_recover(struct store *s, struct pending *p)
 {

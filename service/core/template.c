@@ -30,8 +30,7 @@ struct template
     struct op ops[OPS_MAX];
 };
 
-/* --- compiling
- * -------------------------------------------------------------------------------------------------------- */
+/* --- compiling --- */
 
 struct compiler {
     struct template *t;
@@ -291,8 +290,7 @@ void template_free(struct template *t)
     free(t);
 }
 
-/* --- rendering
- * -------------------------------------------------------------------------------------------------------- */
+/* --- rendering --- */
 
 struct bytes template_var(const char *vars, const char *name, size_t len)
 {
@@ -413,8 +411,7 @@ bool template_needs_states(const struct template *t)
     return false;
 }
 
-/* --- topics
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- topics --- */
 
 void template_filter(const struct template *t, struct buffer *out)
 {

@@ -16,8 +16,7 @@ struct conf_file {
     struct mistakes *mistakes;
 };
 
-/* --- mistakes
- * --------------------------------------------------------------------------------------------------------- */
+/* --- mistakes --- */
 
 static void add_mistake(struct mistakes *m, const char *file, int line, const char *format, va_list args)
 {
@@ -61,8 +60,7 @@ void conf_mistake(const struct conf_file *f, const struct conf_node *node, const
     va_end(args);
 }
 
-/* --- opening
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* A decimal number that starts here and is too large for libconfig's integers, which wrap without a word. */
 static bool wraps(const char *at)
@@ -226,8 +224,7 @@ const char *conf_text(const struct conf_node *node)
     return config_setting_get_string(setting_of(node));
 }
 
-/* --- values
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- values --- */
 
 static bool is_integer(const config_setting_t *s)
 {

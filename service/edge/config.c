@@ -8,8 +8,7 @@
 #include "base/check.h"
 #include "core/topic.h"
 
-/* --- keys
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- keys --- */
 
 /* What stands in the file before it is looked at more closely. */
 struct raw {
@@ -70,6 +69,7 @@ static const struct conf_key broker_keys[] = {
     KEY(CONF_UINT, config_broker, reconnect_max_ms, 10, 600000),
     KEY(CONF_UINT, config_broker, presence_settle_ms, 0, 60000),
     KEY(CONF_UINT, config_broker, outbox_max, 1000, 10 * MILLION),
+    KEY(CONF_UINT, config_broker, outbox_bytes_max, MILLION, INT32_MAX),
     KEY(CONF_GROUP, config_broker, tls, 0, 0),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
@@ -144,8 +144,7 @@ static const struct conf_key log_keys[] = {
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 struct reading {
     struct config *c;
@@ -207,8 +206,7 @@ static void read_sections(struct reading *r)
     read_section(r, "broker.tls", c->broker.tls, tls_keys, &c->tls);
 }
 
-/* --- checking
- * --------------------------------------------------------------------------------------------------------- */
+/* --- checking --- */
 
 /* At the setting's line, or of the file where the setting comes from elsewhere. */
 static void mistake(struct reading *r, const char *key, const char *what)
@@ -293,8 +291,7 @@ static void check_texts(struct reading *r)
         mistake(r, "http.api", "is not served by this version");
 }
 
-/* --- secrets from files
- * ----------------------------------------------------------------------------------------------- */
+/* --- secrets from files --- */
 
 /* The first line of the file in place of the text. */
 static void read_secret(struct reading *r, const char *file, const char **text, struct buffer *keep)
@@ -343,8 +340,7 @@ static void resolve_tls(struct reading *r)
     }
 }
 
-/* --- what the other modules take -------------------------------------------------------------------------------------
- */
+/* --- what the other modules take --- */
 
 static const char *given(const char *text)
 {
@@ -406,8 +402,7 @@ static void make_engine_config(struct config *c)
     };
 }
 
-/* --- reading it all
- * --------------------------------------------------------------------------------------------------- */
+/* --- reading it all --- */
 
 static void set_defaults(struct reading *r)
 {
@@ -424,6 +419,7 @@ static void set_defaults(struct reading *r)
         .reconnect_max_ms = 5000,
         .presence_settle_ms = 100,
         .outbox_max = 200000,
+        .outbox_bytes_max = 256 * 1024 * 1024,
     };
     conf_read_value("mqtt://127.0.0.1:1883", &broker_keys[0], &c->broker);
     c->tls.verify = true;

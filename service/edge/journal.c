@@ -22,8 +22,7 @@ struct journal {
 
 static const char *const names[JOURNAL_KIND_COUNT] = {"requests", "answers", "states"};
 
-/* --- opening
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static const char *open_error(const char *path, const char *what, const char *why)
 {
@@ -108,8 +107,25 @@ void journal_close(struct journal *j)
     free(j);
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------------- */
+void journal_touch(struct journal *j, int64_t wall_ms)
+{
+    const struct timespec at = {.tv_sec = wall_ms / 1000, .tv_nsec = wall_ms % 1000 * 1000000};
+    const struct timespec times[2] = {at, at};
+
+    if (futimens(j->lock_fd, times) < 0)
+        snprintf(j->error, sizeof j->error, "outputd.lock: %s", strerror(errno));
+}
+
+int64_t journal_touched_ms(const struct journal *j)
+{
+    struct stat st;
+
+    if (fstat(j->lock_fd, &st) < 0)
+        return 0;
+    return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+/* --- writing --- */
 
 static bool begin(struct journal *j)
 {
@@ -178,8 +194,7 @@ int journal_probe(struct journal *j)
     return journal_commit(j);
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 struct listed {
     uint64_t id;

@@ -45,8 +45,7 @@ struct mqtt {
     char topic[STRING_MAX + 1];
 };
 
-/* --- the object ------------------------------------------------------------------------------------------------------
- */
+/* --- the object --- */
 
 struct mqtt *mqtt_new(const struct mqtt_options *options, const struct mqtt_handlers *handlers)
 {
@@ -194,8 +193,7 @@ static int lose(struct mqtt *m)
     return set_error(m, -ENOTCONN, m->farewell[0] != '\0' ? m->farewell : "the connection was lost");
 }
 
-/* --- subscribing -----------------------------------------------------------------------------------------------------
- */
+/* --- subscribing --- */
 
 static int refused_filter(struct mqtt *m, const char *filter, int reason)
 {
@@ -292,8 +290,7 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count)
     return r;
 }
 
-/* --- receiving -------------------------------------------------------------------------------------------------------
- */
+/* --- receiving --- */
 
 static void hand_on_acks(struct mqtt *m)
 {
@@ -406,8 +403,7 @@ int mqtt_receive(struct mqtt *m, int max, bool *more)
     return count;
 }
 
-/* --- publishing ------------------------------------------------------------------------------------------------------
- */
+/* --- publishing --- */
 
 static bool is_topic(struct bytes topic)
 {

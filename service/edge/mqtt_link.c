@@ -54,8 +54,7 @@ static uint16_t port_of(const char *url, const struct scheme *scheme)
     return colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : scheme->default_port;
 }
 
-/* --- what paho tells only its trace ----------------------------------------------------------------------------------
- */
+/* --- what paho tells only its trace --- */
 
 /* Things that paho's functions do not say: that a CONNECT went out (so that there was a broker at the other end), what
  * flags its CONNACK had, that a SUBSCRIBE went out while paho still waits for its answer. */
@@ -150,8 +149,7 @@ static int on_tls_error(const char *text, size_t len, void *ctx)
     return 1;
 }
 
-/* --- connecting ------------------------------------------------------------------------------------------------------
- */
+/* --- connecting --- */
 
 struct attempt {
     const struct mqtt_options *options;
@@ -352,8 +350,7 @@ int mqtt_link_open(struct mqtt_link *link, const struct mqtt_options *options, c
     return r == -EPROTONOSUPPORT ? -ECONNREFUSED : r;
 }
 
-/* --- and after -------------------------------------------------------------------------------------------------------
- */
+/* --- and after --- */
 
 static void destroy(struct mqtt_link *link)
 {

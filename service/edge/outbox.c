@@ -16,6 +16,7 @@ struct entry {
     uint64_t id;
     uint64_t deadline_ms; /* commands */
     uint8_t id_bytes[8];  /* commands: the Correlation Data */
+    size_t size;          /* of its memory */
     struct mqtt_publish publish;
 };
 
@@ -30,6 +31,7 @@ struct outbox {
     struct map commands;    /* waiting ones, by id */
     size_t waiting_count;
     size_t sent_count;
+    size_t bytes;
     struct entry *by_token[TOKENS];
 };
 
@@ -64,8 +66,7 @@ void outbox_free(struct outbox *o)
     free(o);
 }
 
-/* --- putting in
- * ------------------------------------------------------------------------------------------------------- */
+/* --- putting in --- */
 
 static struct bytes keep(uint8_t **at, struct bytes run)
 {
@@ -85,7 +86,8 @@ static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, co
     uint8_t *at = (uint8_t *)(entry + 1);
 
     CHECK(entry);
-    *entry = (struct entry){.kind = kind, .id = id, .publish = *publish};
+    *entry = (struct entry){.kind = kind, .id = id, .size = sizeof *entry + runs, .publish = *publish};
+    o->bytes += entry->size;
     entry->publish.topic = keep(&at, publish->topic);
     entry->publish.payload = keep(&at, publish->payload);
     entry->publish.response_topic = keep(&at, publish->response_topic);
@@ -140,8 +142,13 @@ void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload
     put(o, ENTRY_STATE, 0, &publish);
 }
 
-/* --- taking out
- * ------------------------------------------------------------------------------------------------------- */
+/* --- taking out --- */
+
+static void free_entry(struct outbox *o, struct entry *entry)
+{
+    o->bytes -= entry->size;
+    free(entry);
+}
 
 static void remove_waiting(struct outbox *o, struct entry *entry)
 {
@@ -158,7 +165,7 @@ void outbox_cancel(struct outbox *o, uint64_t id)
     if (!entry)
         return;
     remove_waiting(o, entry);
-    free(entry);
+    free_entry(o, entry);
 }
 
 static void refused(struct outbox *o, const struct entry *entry, const char *why)
@@ -185,7 +192,7 @@ static void drop(struct outbox *o, struct entry *entry, const char *why)
     remove_waiting(o, entry);
     if (why)
         refused(o, entry, why);
-    free(entry);
+    free_entry(o, entry);
 }
 
 /* 0: the entry is out of the queue, one way or the other. */
@@ -239,7 +246,7 @@ void outbox_acked(struct outbox *o, int token, int reason)
         refused(o, entry, why);
     else if (entry->kind == ENTRY_REPLY)
         o->events.reply_delivered(o->events.ctx, entry->id, NULL);
-    free(entry);
+    free_entry(o, entry);
 }
 
 void outbox_disconnected(struct outbox *o)
@@ -251,7 +258,7 @@ void outbox_disconnected(struct outbox *o)
         TAILQ_REMOVE(&o->sent, entry, link);
         o->sent_count--;
         if (entry->kind == ENTRY_COMMAND) {
-            free(entry);
+            free_entry(o, entry);
         } else {
             TAILQ_INSERT_HEAD(&o->waiting, entry, link);
             o->waiting_count++;
@@ -262,6 +269,11 @@ void outbox_disconnected(struct outbox *o)
 size_t outbox_count(const struct outbox *o)
 {
     return o->waiting_count + o->sent_count;
+}
+
+size_t outbox_bytes(const struct outbox *o)
+{
+    return o->bytes;
 }
 
 size_t outbox_unacknowledged(const struct outbox *o)

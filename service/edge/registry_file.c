@@ -25,8 +25,7 @@ static void mistake_of(struct reading *r, const struct conf_node *node, int erro
     r->good = false;
 }
 
-/* --- users
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- users --- */
 
 struct raw_user {
     uint32_t id;
@@ -55,8 +54,7 @@ static void read_user(struct reading *r, const struct conf_node *node)
         mistake_of(r, node, e, "this user", raw.id);
 }
 
-/* --- sessions
- * --------------------------------------------------------------------------------------------------------- */
+/* --- sessions --- */
 
 struct raw_session {
     const char *hash_sha256;
@@ -122,8 +120,7 @@ static void read_session(struct reading *r, const struct conf_node *node)
     free(raw.trackers.items);
 }
 
-/* --- trackers
- * --------------------------------------------------------------------------------------------------------- */
+/* --- trackers --- */
 
 struct raw_tracker {
     uint32_t id;
@@ -229,8 +226,7 @@ static void read_tracker(struct reading *r, const struct conf_node *node)
     free(raw.reserved_outputs.items);
 }
 
-/* --- the file
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the file --- */
 
 struct raw_file {
     const struct conf_node *users;

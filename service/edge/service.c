@@ -16,11 +16,11 @@ enum {
     STATE_LATEST_MS = 1000, /* under load a state is published this much after its ack */
     OUTBOX_KEEP_FREE = 40,  /* percent: beyond that new requests get code 8 */
     JOURNAL_TRY_MS = 1000,
+    ALIVE_EVERY_MS = 1000,
     DRAIN_GRACE_MS = 2000, /* for the last replies to be acknowledged */
 };
 
-/* --- effects
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- effects --- */
 
 static void stage_put(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
 {
@@ -53,8 +53,7 @@ static void stage_reply(void *ctx, const struct engine_reply *reply)
     outbox_put_reply(((struct service *)ctx)->outbox, reply);
 }
 
-/* --- what the outbox tells ------------------------------------------------------------------------------------------
- */
+/* --- what the outbox tells --- */
 
 static void command_sent(void *ctx, uint64_t id)
 {
@@ -82,8 +81,7 @@ static void reply_delivered(void *ctx, uint64_t id, const char *why)
     engine_reply_delivered(s->engine, id);
 }
 
-/* --- start
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- start --- */
 
 static int recover_record(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
 {
@@ -106,6 +104,7 @@ static int recover(struct service *s)
             return r;
         }
     }
+    engine_recovered(s->engine, s->now);
     totals = engine_totals(s->engine);
     log_write(LOG_INFO, "journal read", LOG_INT("pending", totals.pending), LOG_INT("remembered", totals.remembered),
               LOG_INT("replies", outbox_count(s->outbox)));
@@ -171,6 +170,7 @@ static int open_service(struct service *s)
         fprintf(stderr, "%s\n", error);
         return -EIO;
     }
+    s->alive_wall_ms = journal_touched_ms(s->journal);
     return recover(s);
 }
 
@@ -189,8 +189,7 @@ static void close_service(struct service *s)
     log_flush();
 }
 
-/* --- signals
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- signals --- */
 
 static void drain(struct service *s)
 {
@@ -218,8 +217,7 @@ static void take_signals(struct service *s)
     }
 }
 
-/* --- one turn
- * --------------------------------------------------------------------------------------------------------- */
+/* --- one turn --- */
 
 static void commit(struct service *s)
 {
@@ -266,13 +264,16 @@ static void publish_states(struct service *s, bool idle)
 static void guard_outbox(struct service *s)
 {
     size_t count = outbox_count(s->outbox);
-    size_t max = s->first->broker.outbox_max;
+    size_t bytes = outbox_bytes(s->outbox);
+    size_t count_max = s->first->broker.outbox_max;
+    size_t bytes_max = s->first->broker.outbox_bytes_max;
 
-    engine_set_outbox_full(s->engine, count > max / 100 * (100 - OUTBOX_KEEP_FREE));
-    if (count <= max || !mqtt_is_connected(s->mqtt))
+    engine_set_outbox_full(s->engine, count > count_max / 100 * (100 - OUTBOX_KEEP_FREE) ||
+                                          bytes > bytes_max / 100 * (100 - OUTBOX_KEEP_FREE));
+    if ((count <= count_max && bytes <= bytes_max) || !mqtt_is_connected(s->mqtt))
         return;
     engine_counters(s->engine)->outbox_overflows++;
-    log_write(LOG_ERROR, "outbox full: the connection is dropped", LOG_INT("entries", count));
+    log_write(LOG_ERROR, "outbox full: the connection is dropped", LOG_INT("entries", count), LOG_INT("bytes", bytes));
     mqtt_abort(s->mqtt);
     link_lost(s);
 }
@@ -300,8 +301,16 @@ static void check_stop(struct service *s)
 
     if (!engine_is_draining(s->engine))
         return;
-    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0;
+    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !engine_has_states(s->engine);
     s->stop = idle || s->now.mono_ms >= s->stop_at_ms;
+}
+
+static void note_alive(struct service *s)
+{
+    if (!mqtt_is_connected(s->mqtt) || s->now.wall_ms - s->alive_wall_ms < ALIVE_EVERY_MS)
+        return;
+    s->alive_wall_ms = s->now.wall_ms;
+    journal_touch(s->journal, s->now.wall_ms);
 }
 
 /* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of. True: there is more to do at
@@ -318,6 +327,7 @@ static bool turn(struct service *s)
     received = link_receive(s, &more);
     engine_tick(s->engine, s->now);
     files_watch(s);
+    note_alive(s);
     commit(s);
     guard_outbox(s);
     publish(s, !received);

@@ -11,12 +11,12 @@
 enum {
     RECEIVES_A_TURN = 32,
     FENCE_AGAIN_MS = 1000,
+    FENCES_BEFORE_WARNING = 5,
     STABLE_MS = 5000, /* a connection that lasted so long starts the backoff anew */
     FILTERS_MAX = 2 * ROUTES_MAX + 2,
 };
 
-/* --- receiving
- * -------------------------------------------------------------------------------------------------------- */
+/* --- receiving --- */
 
 /* The service's own message has come back: everything that was retained when it subscribed came before it. */
 static void take_fence(struct service *s, const struct mqtt_message *message)
@@ -80,8 +80,7 @@ bool link_receive(struct service *s, bool *more)
     return n > 0;
 }
 
-/* --- backoff
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- backoff --- */
 
 static uint32_t random_below(uint32_t limit)
 {
@@ -113,8 +112,7 @@ void link_lost(struct service *s)
     plan_connect(s);
 }
 
-/* --- subscribing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- subscribing --- */
 
 static void request_filter(const struct service *s, char *out, size_t size)
 {
@@ -177,13 +175,13 @@ static void start_reading_presence(struct service *s)
 {
     s->presence_known = false;
     s->fence_seen = false;
+    s->fences_lost = 0;
     s->last_retained_ms = s->now.mono_ms;
     engine_presence_reading(s->engine);
     send_fence(s);
 }
 
-/* --- connecting
- * ------------------------------------------------------------------------------------------------------- */
+/* --- connecting --- */
 
 static void connected(struct service *s)
 {
@@ -200,8 +198,11 @@ static void connected(struct service *s)
 
 static void connect_now(struct service *s)
 {
-    int r = mqtt_connect(s->mqtt);
+    int r;
 
+    /* MQTT 3.1.1 cannot tell the broker how long to keep the session. What it kept longer is not wanted. */
+    s->first->mqtt.clean_start = s->now.wall_ms - s->alive_wall_ms > (int64_t)s->first->broker.session_expiry_s * 1000;
+    r = mqtt_connect(s->mqtt);
     s->now = clock_now(); /* that may have taken a while */
     if (r == 0) {
         /* Held until the turn's journal is written: requests may come in while the SUBACK is waited for. */
@@ -232,6 +233,9 @@ static void watch_presence(struct service *s)
         engine_presence_read(s->engine, s->now);
         log_write(LOG_INFO, "presence read back", LOG_INT("online", engine_totals(s->engine).online));
     } else if (!s->fence_seen && s->now.mono_ms - s->fence_sent_ms >= FENCE_AGAIN_MS) {
+        if (++s->fences_lost % FENCES_BEFORE_WARNING == 0)
+            log_write(LOG_WARNING, "presence is not read back: may this user publish and read the fence topic?",
+                      LOG_TEXT("topic", s->first->fence_topic));
         send_fence(s);
     }
 }
@@ -266,8 +270,7 @@ void link_stop_requests(struct service *s)
     s->subscribed_requests = false;
 }
 
-/* --- reload
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- reload --- */
 
 static bool is_among(const struct buffer *filters, size_t count, const char *filter)
 {

@@ -5,8 +5,7 @@
 
 #include "base/check.h"
 
-/* --- log lines
- * -------------------------------------------------------------------------------------------------------- */
+/* --- log lines --- */
 
 static void log_accepted(const struct engine_event *e)
 {
@@ -79,8 +78,7 @@ void report_event(void *ctx, const struct engine_event *event)
     loggers[event->kind](event);
 }
 
-/* --- counters
- * --------------------------------------------------------------------------------------------------------- */
+/* --- counters --- */
 
 void report_counters(struct service *s)
 {

@@ -30,6 +30,8 @@ struct service {
     uint64_t connected_ms; /* since when */
     bool presence_known;   /* read back on this connection */
     bool fence_seen;
+    unsigned fences_lost;
+    int64_t alive_wall_ms; /* when the service was last connected, in this life or the one before */
     uint64_t fence_number;
     uint64_t fence_sent_ms;
     uint64_t last_retained_ms;

@@ -38,8 +38,7 @@ static int fail(int error, const char *format, ...)
     return error;
 }
 
-/* --- the reply -------------------------------------------------------------------------------------------------------
- */
+/* --- the reply --- */
 
 struct id_check {
     struct bytes expected;
@@ -89,8 +88,7 @@ static void on_acked(void *ctx, int token, int reason)
         ask->reason = reason;
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 static void name_topics(struct ask *ask)
 {
@@ -160,8 +158,7 @@ static int connect_and_send(struct ask *ask, uint64_t deadline_ms)
     return r < 0 ? fail(r, "%s: %s", ask->options->broker, session_error(&ask->session)) : 0;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 /* A line that is rewritten while the wait is long; elapsed 0 erases it. */
 static void show_progress(const struct ask *ask, uint64_t elapsed_ms)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <msgpack.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 #include "terminal.h"
@@ -21,18 +20,16 @@ static void dump(json_t *value, struct buffer *out)
     json_decref(value);
 }
 
-/* --- MessagePack -----------------------------------------------------------------------------------------------------
- */
+/* --- MessagePack --- */
 
 static json_t *hex_string(const char *data, size_t len)
 {
-    char *hex = malloc(2 * len + 1);
+    struct buffer hex = {0};
     json_t *string;
 
-    CHECK(hex);
-    bytes_to_hex(bytes_of(data, len), hex);
-    string = json_string(hex);
-    free(hex);
+    json_text_of_hex(bytes_of(data, len), &hex);
+    string = json_stringn((const char *)hex.data, hex.len);
+    buffer_release(&hex);
     return string;
 }
 
@@ -157,22 +154,23 @@ void json_text_of_string(struct bytes text, struct buffer *out)
     buffer_release(&latin);
 }
 
-static void put_hex(struct bytes payload, struct buffer *out)
+void json_text_of_hex(struct bytes bytes, struct buffer *out)
 {
-    buffer_put_text(out, "hex:");
-    bytes_to_hex(payload, (char *)buffer_room(out, 2 * payload.len + 1));
-    out->len += 2 * payload.len;
+    bytes_to_hex(bytes, (char *)buffer_room(out, 2 * bytes.len + 1));
+    out->len += 2 * bytes.len;
 }
 
 void json_text_for_people(struct bytes content_type, struct bytes payload, struct buffer *out)
 {
     struct buffer json = {0};
 
-    if (json_text_of_payload(encoding_of(content_type, payload), payload, &json) == 0)
+    if (json_text_of_payload(encoding_of(content_type, payload), payload, &json) == 0) {
         terminal_put(out, buffer_bytes(&json));
-    else if (bytes_are_utf8(payload))
+    } else if (bytes_are_utf8(payload)) {
         terminal_put(out, payload);
-    else
-        put_hex(payload, out);
+    } else {
+        buffer_put_text(out, "hex:");
+        json_text_of_hex(payload, out);
+    }
     buffer_release(&json);
 }

@@ -12,6 +12,9 @@ int json_text_of_payload(enum encoding encoding, struct bytes payload, struct bu
 /* Appends a string with its quotes. Bytes that are not UTF-8 are taken for Latin-1. */
 void json_text_of_string(struct bytes text, struct buffer *out);
 
+/* Appends lower-case hex digits. */
+void json_text_of_hex(struct bytes bytes, struct buffer *out);
+
 /* Appends any payload for people: an object as JSON, other text as it is, anything else as "hex:…". */
 void json_text_for_people(struct bytes content_type, struct bytes payload, struct buffer *out);
 

@@ -163,8 +163,7 @@ static int take_var(struct options *options, const struct option_line *line, con
     return 0;
 }
 
-/* --- secrets ---------------------------------------------------------------------------------------------------------
- */
+/* --- secrets --- */
 
 static char *copy_secret(const char *text)
 {
@@ -211,8 +210,7 @@ static int take_secret(struct options *options, const struct option_line *line, 
     return 0;
 }
 
-/* --- the tables ------------------------------------------------------------------------------------------------------
- */
+/* --- the tables --- */
 
 #define MEMBER(member) offsetof(struct options, member)
 
@@ -248,8 +246,8 @@ static const struct option_line set_all_lines[] = {
 const struct option_group option_group_set_all = {"What", set_all_lines};
 
 static const struct option_line request_lines[] = {
-    {"hash", "HASH", take_secret, MEMBER(hash), "session hash or API key; better not here, but in"},
-    {"hash-file", "FILE", take_secret_file, MEMBER(hash), "the first line of a file, or in $OUTPUTCTL_HASH"},
+    {"hash", "HASH", take_secret, MEMBER(hash), "session hash or API key (default $OUTPUTCTL_HASH)"},
+    {"hash-file", "FILE", take_secret_file, MEMBER(hash), "file with the hash in its first line"},
     {"request-id", "TEXT", take_text, MEMBER(request_id), "comes back in the reply"},
     {"msgpack", NULL, take_switch, MEMBER(msgpack), "ask in MessagePack in place of JSON"},
     {"timeout", "S", take_seconds, MEMBER(timeout_ms), "seconds to wait for the reply (default 15)"},

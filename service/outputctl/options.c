@@ -23,8 +23,7 @@ int options_wrong(const struct options *options, const char *format, ...)
     return -EINVAL;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static int take_help(struct options *options, const struct option_line *line, const char *value)
 {
@@ -138,8 +137,7 @@ void options_release(struct options *options)
     buffer_release(&options->vars);
 }
 
-/* --- checking --------------------------------------------------------------------------------------------------------
- */
+/* --- checking --- */
 
 static bool has_scheme(const char *url, const char *const schemes[2])
 {
@@ -190,8 +188,7 @@ int options_check_enable(const struct options *options)
     return 0;
 }
 
-/* --- help ------------------------------------------------------------------------------------------------------------
- */
+/* --- help --- */
 
 static void print_group(const struct option_group *group)
 {

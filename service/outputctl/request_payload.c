@@ -5,8 +5,7 @@
 
 #include "base/check.h"
 
-/* --- JSON ------------------------------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 static int sink_json(const char *data, size_t len, void *out)
 {
@@ -43,8 +42,7 @@ static void encode_json(const struct request_payload *request, struct buffer *ou
     json_decref(root);
 }
 
-/* --- MessagePack -----------------------------------------------------------------------------------------------------
- */
+/* --- MessagePack --- */
 
 static int sink_msgpack(void *out, const char *data, size_t len)
 {

@@ -21,8 +21,7 @@ static int fail(const struct options *options, const char *format, ...)
     return EXIT_ERROR;
 }
 
-/* --- finding the profile ---------------------------------------------------------------------------------------------
- */
+/* --- finding the profile --- */
 
 static struct profile *find_builtin(const struct options *options)
 {
@@ -90,8 +89,7 @@ static struct profile *find_profile(const struct options *options)
     return profile ? profile : find_in_folders(options);
 }
 
-/* --- the command -----------------------------------------------------------------------------------------------------
- */
+/* --- the command --- */
 
 static int check_action(const struct options *options)
 {
@@ -159,8 +157,7 @@ void subject_close(struct subject *subject)
     profile_unref(subject->profile);
 }
 
-/* --- whether it can be rendered --------------------------------------------------------------------------------------
- */
+/* --- whether it can be rendered --- */
 
 static void render_with(const struct subject *subject, const char *device_id, struct buffer *out)
 {

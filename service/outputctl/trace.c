@@ -93,8 +93,7 @@ static struct row *walk_next(struct walk *walk)
     return NULL;
 }
 
-/* --- requests --------------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static struct row *find_same(struct trace *t, uint64_t fingerprint)
 {
@@ -130,8 +129,7 @@ struct row *trace_request(struct trace *t, const struct seen_request *seen, stru
     return row;
 }
 
-/* --- commands and acks -----------------------------------------------------------------------------------------------
- */
+/* --- commands and acks --- */
 
 static bool is_same_command(const struct row *row, const struct seen_hop *seen)
 {
@@ -229,8 +227,7 @@ struct row *trace_ack(struct trace *t, const struct seen_hop *seen)
     return row;
 }
 
-/* --- replies ---------------------------------------------------------------------------------------------------------
- */
+/* --- replies --- */
 
 struct reply_keys {
     uint64_t by_correlation;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "json_text.h"
-#include "request_payload.h"
 #include "terminal.h"
 #include "watch.h"
 
@@ -26,8 +25,7 @@ static void print_notice(struct watch *w, const char *text)
         fprintf(stderr, "outputctl watch: %s\n", text);
 }
 
-/* --- text ------------------------------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 static enum colour colour_of(const struct hop *hop)
 {
@@ -67,8 +65,7 @@ static void print_hop(struct watch *w, const struct hop *hop)
 const struct watch_view watch_view_lines = {
     .start = start_nothing, .hop = print_hop, .turn = flush, .notice = print_notice, .finish = flush, .wait_ms = 1000};
 
-/* --- JSON ------------------------------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 static void put_text_member(struct buffer *out, const char *name, struct bytes text)
 {
@@ -86,14 +83,31 @@ static void put_payload(struct buffer *out, const struct hop *hop)
     } else if (bytes_are_utf8(hop->payload)) {
         put_text_member(out, "payload", hop->payload);
     } else {
-        put_text_member(out, "payload_hex", bytes_of_text(hop->text));
+        json_text_of_hex(hop->payload, &json);
+        put_text_member(out, "payload_hex", buffer_bytes(&json));
     }
     buffer_release(&json);
 }
 
+static void put_what(struct buffer *out, const struct command *what)
+{
+    buffer_printf(out, ", \"action\": \"%s\"", action_name(what->action));
+    if (what->action == ACTION_SET) {
+        buffer_printf(out, ", \"output\": %d, \"enable\": %s", (int)what->output, what->enable ? "true" : "false");
+        return;
+    }
+    buffer_put_text(out, ", \"outputs\": [");
+    for (unsigned i = 0; i < what->output_count; i++)
+        buffer_printf(out, "%s%s", i ? ", " : "", what->outputs >> i & 1 ? "true" : "false");
+    buffer_put_u8(out, ']');
+}
+
+/* Never the payload, for its hash. */
 static void put_request(struct buffer *out, const struct hop *hop)
 {
-    put_text_member(out, "what", bytes_of_text(hop->text));
+    if (hop->row->is_readable)
+        put_what(out, &hop->row->what);
+    put_text_member(out, "text", bytes_of_text(hop->text));
     put_text_member(out, "reply_topic", hop->reply_topic);
 }
 

@@ -58,8 +58,7 @@ static void put_coloured(struct buffer *out, unsigned *left, const char *text, u
         buffer_put_text(out, terminal_colour(stdout, COLOUR_NONE));
 }
 
-/* --- one row ---------------------------------------------------------------------------------------------------------
- */
+/* --- one row --- */
 
 static void format_ms(char out[16], uint64_t us)
 {
@@ -130,8 +129,7 @@ static void put_row(struct buffer *out, const struct layout *layout, const struc
     put_end(out, &left, row, layout->reply, now_us);
 }
 
-/* --- the screen ------------------------------------------------------------------------------------------------------
- */
+/* --- the screen --- */
 
 static void put_heading(struct buffer *out, const struct layout *layout)
 {
@@ -142,7 +140,7 @@ static void put_heading(struct buffer *out, const struct layout *layout)
     put_cell(out, &left, "tracker", TRACKER_WIDTH);
     put_cell(out, &left, "request", layout->what);
     put_cell(out, &left, "command", MS_WIDTH);
-    put_cell(out, &left, " ack ms", MS_WIDTH);
+    put_cell(out, &left, "    ack", MS_WIDTH);
     put_cell(out, &left, "reply", layout->reply);
     put_cell(out, &left, "  total", MS_WIDTH);
     buffer_put_text(out, terminal_colour(stdout, COLOUR_NONE));
@@ -153,7 +151,7 @@ static void put_top(struct buffer *out, const struct watch *w, const struct layo
     struct buffer line = {0};
 
     buffer_printf(&line, "outputctl watch  %s  ", w->options->broker);
-    buffer_printf(&line, "%s", w->notice[0] ? w->notice : "Ctrl-C ends");
+    buffer_printf(&line, "%s", w->notice[0] ? w->notice : "milliseconds after the request; Ctrl-C ends");
     buffer_put_u8(&line, '\0');
     terminal_put_cell(out, (const char *)line.data, layout->columns);
     buffer_put_text(out, "\r\n");
@@ -183,7 +181,9 @@ static void draw(struct watch *w)
         if (row)
             put_row(&out, &layout, row, now_us);
     }
-    buffer_put_text(&out, "\x1b[J");
+    /* The cursor stands on the last character of the last row, which must not be erased. */
+    if (w->trace.last - first < layout.lines)
+        buffer_put_text(&out, "\r\n\x1b[J");
     fwrite(out.data, 1, out.len, stdout);
     fflush(stdout);
     buffer_release(&out);

@@ -11,11 +11,14 @@
 #include "terminal.h"
 #include "verbs.h"
 
-static volatile sig_atomic_t is_ending;
+static volatile sig_atomic_t is_ending, is_resized;
 
 static void on_signal(int number)
 {
-    is_ending = number != SIGWINCH;
+    if (number == SIGWINCH)
+        is_resized = true;
+    else
+        is_ending = true;
 }
 
 /* Without SA_RESTART, so that a wait ends at once; SIGWINCH too, for a table of the new size. */
@@ -39,8 +42,7 @@ void watch_put_time(int64_t wall_ms, char out[WATCH_TIME_SIZE])
     snprintf(out + len, WATCH_TIME_SIZE - len, ".%03u", (unsigned)(wall_ms % 1000));
 }
 
-/* --- reply topics that requests name ---------------------------------------------------------------------------------
- */
+/* --- reply topics that requests name --- */
 
 static bool is_covered(const struct watch *w, struct bytes topic)
 {
@@ -96,8 +98,7 @@ static void subscribe_to_fresh(struct watch *w)
         mqtt_subscribe(w->session.m, filters, count);
 }
 
-/* --- the connection --------------------------------------------------------------------------------------------------
- */
+/* --- the connection --- */
 
 /* One by one: a filter that this user may not read does not hide the others. 0 where at least one was taken. */
 static int subscribe(struct watch *w)
@@ -152,8 +153,7 @@ static void reconnect(struct watch *w)
     w->view->notice(w, r < 0 ? "" : "connected again");
 }
 
-/* --- the loop --------------------------------------------------------------------------------------------------------
- */
+/* --- the loop --- */
 
 static bool has_enough(const struct watch *w)
 {
@@ -169,6 +169,8 @@ static void run(struct watch *w)
             reconnect(w);
         if (w->followed.fresh)
             subscribe_to_fresh(w);
+        w->is_stale |= is_resized;
+        is_resized = false;
         w->view->turn(w);
     }
 }

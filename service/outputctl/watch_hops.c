@@ -15,8 +15,7 @@
 
 enum { TEXT_MAX = 600 };
 
-/* --- telling ---------------------------------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 /* A hop with what every message has. */
 static struct hop hop_of(const char *kind, const struct mqtt_message *message)
@@ -65,8 +64,7 @@ static uint64_t since(const struct row *row, uint64_t us)
     return row && us ? us - row->start_us : 0;
 }
 
-/* --- requests --------------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static struct bytes last_level(struct bytes topic)
 {
@@ -107,6 +105,7 @@ static void put_request(const struct mqtt_message *message, const struct request
     }
     if (has_meaning(request)) {
         what = command_of(request);
+        buffer_put_text(out, "set ");
         request_payload_put_words(&what, out);
     } else {
         terminal_put(out, last_level(message->topic));
@@ -172,8 +171,7 @@ static void take_request(struct watch *w, const struct mqtt_message *message)
     explicit_bzero(&decoded, sizeof decoded);
 }
 
-/* --- commands and acks -----------------------------------------------------------------------------------------------
- */
+/* --- commands and acks --- */
 
 /* The members of a generic command or ack that matter here. */
 struct reading {
@@ -260,8 +258,7 @@ static void take_ack(struct watch *w, const struct mqtt_message *message)
     tell(w, &hop, &text);
 }
 
-/* --- replies ---------------------------------------------------------------------------------------------------------
- */
+/* --- replies --- */
 
 static void read_id(void *ctx, const struct member *member)
 {
@@ -286,8 +283,8 @@ static enum row_end end_of(const struct answer *answer)
     return strcmp(answer->outcome, "unknown") == 0 ? ROW_IN_DOUBT : ROW_ERROR;
 }
 
-/* What the reply says, for its row: "success", "213 not_sent: Cannot perform …". */
-static enum row_end put_verdict(const struct mqtt_message *message, struct buffer *out)
+/* What the reply says, for its row: "success", "213 not_sent: Cannot perform …". *kind goes before it in a line. */
+static enum row_end put_verdict(const struct mqtt_message *message, struct buffer *out, const char **kind)
 {
     struct buffer json = {0};
     struct answer answer;
@@ -296,6 +293,7 @@ static enum row_end put_verdict(const struct mqtt_message *message, struct buffe
     if (r == 0)
         r = answer_read(buffer_bytes(&json), &answer);
     buffer_release(&json);
+    *kind = r < 0 || answer.success ? "" : "error ";
     if (r < 0) {
         buffer_printf(out, "unreadable reply, %zu bytes", message->payload.len);
         return ROW_ERROR;
@@ -320,29 +318,42 @@ static void end_row(struct row *row, enum row_end end, const struct buffer *verd
     row->end = end;
 }
 
-static void take_reply(struct watch *w, const struct mqtt_message *message)
+/* Its row, where it has one that had no reply before. */
+static void match_reply(struct watch *w, const struct mqtt_message *message, enum row_end end,
+                        const struct buffer *verdict, struct hop *hop)
 {
     struct request_id id = {0};
-    struct hop hop = hop_of("reply", message);
-    struct buffer text = {0};
-    enum row_end end = put_verdict(message, &text);
     struct row *row;
 
     object_decode(encoding_of(message->content_type, message->payload), message->payload, read_id, &id);
-    row = trace_reply(&w->trace, message->topic, message->correlation, &id, &hop.again);
-    if (row && !hop.again)
-        end_row(row, end, &text);
-    hop.row = row;
-    hop.tracker_id = row ? row->tracker_id : 0;
-    hop.after_us = hop.again ? 0 : since(row, row ? row->reply_us : 0);
+    row = trace_reply(&w->trace, message->topic, message->correlation, &id, &hop->again);
+    hop->row = row;
+    hop->tracker_id = row ? row->tracker_id : 0;
+    if (!row || hop->again)
+        return;
+    end_row(row, end, verdict);
+    hop->after_us = since(row, row->reply_us);
+}
+
+static void take_reply(struct watch *w, const struct mqtt_message *message)
+{
+    struct hop hop = hop_of("reply", message);
+    struct buffer verdict = {0};
+    struct buffer text = {0};
+    const char *kind;
+    enum row_end end = put_verdict(message, &verdict, &kind);
+
+    match_reply(w, message, end, &verdict, &hop);
+    buffer_put_text(&text, kind);
+    buffer_put(&text, buffer_bytes(&verdict));
     if (hop.after_us)
         buffer_printf(&text, ", %.*f ms", hop.after_us < 10000, (double)hop.after_us / 1000);
     w->replies++;
     tell(w, &hop, &text);
+    buffer_release(&verdict);
 }
 
-/* --- the rest --------------------------------------------------------------------------------------------------------
- */
+/* --- the rest --- */
 
 static void take_presence(struct watch *w, const struct mqtt_message *message)
 {
@@ -365,8 +376,7 @@ static void take_stats(struct watch *w, const struct mqtt_message *message)
     tell(w, &hop, &text);
 }
 
-/* --- which is which --------------------------------------------------------------------------------------------------
- */
+/* --- which is which --- */
 
 /* In this order: a filter of --replies may cover more than replies. */
 static const struct {

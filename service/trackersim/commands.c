@@ -53,7 +53,7 @@ static struct fate throw_fate(const struct options *options, struct dice *dice)
     return fate;
 }
 
-/* --- the log ----------------------------------------------------------------------------------------------------- */
+/* --- the log --- */
 
 static const char *const answer_names[] = {
     [ANSWER_SUCCESS] = "success",
@@ -89,7 +89,7 @@ static void log_answer(const struct sim *sim, const struct tracker *tracker, con
         print_line(tracker, what, command, rest);
 }
 
-/* --- acks -------------------------------------------------------------------------------------------------------- */
+/* --- acks --- */
 
 static int put_ack(struct sim *sim, const struct pending_ack *ack, struct bytes payload)
 {
@@ -169,7 +169,7 @@ static void ack_due(struct sim *sim, void *what)
     free(ack);
 }
 
-/* --- commands ---------------------------------------------------------------------------------------------------- */
+/* --- commands --- */
 
 /* The ack with its topic and correlation behind it. NULL without memory. */
 static struct pending_ack *new_pending_ack(const struct sim *sim, struct tracker *tracker,

@@ -40,7 +40,7 @@ static void on_acked(void *ctx, int token, int reason)
     outbox_acked(&sim->outbox, token);
 }
 
-/* --- connection -------------------------------------------------------------------------------------------------- */
+/* --- connection --- */
 
 static int subscribe_to_all(struct sim *sim)
 {
@@ -103,7 +103,7 @@ static int reconnect(struct sim *sim)
     return 0;
 }
 
-/* --- a turn ------------------------------------------------------------------------------------------------------ */
+/* --- a turn --- */
 
 /* Everything that is due; at the end, everything. */
 static void let_happen(struct sim *sim)
@@ -158,7 +158,7 @@ static int exchange(struct sim *sim)
     return r == -EAGAIN ? RETRY_MS : IDLE_MS;
 }
 
-/* --- signals and the end ----------------------------------------------------------------------------------------- */
+/* --- signals and the end --- */
 
 static int open_signals(struct sim *sim)
 {
@@ -256,7 +256,7 @@ static int sim_loop(struct sim *sim)
     }
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static int sim_init(struct sim *sim, const struct mqtt_options *mqtt_options, const struct mqtt_handlers *handlers)
 {

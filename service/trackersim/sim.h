@@ -33,12 +33,12 @@ struct sim {
 /* Plays until a signal comes or enough commands were answered. 0, or a negative errno, which was printed. */
 int sim_run(const struct options *options);
 
-/* --- commands.c -------------------------------------------------------------------------------------------------- */
+/* --- commands.c --- */
 
 /* A message on one of the filters that we subscribed to. */
 void sim_message(struct sim *sim, const struct mqtt_message *message);
 
-/* --- presence.c -------------------------------------------------------------------------------------------------- */
+/* --- presence.c --- */
 
 /* From here on every tracker says, again, whether it is online. */
 void presence_announce(struct sim *sim);
