@@ -195,6 +195,16 @@ static void drop(struct outbox *o, struct entry *entry, const char *why)
     free_entry(o, entry);
 }
 
+/* The connection broke while it was written. It counts as sent: sent again it might be the second time. */
+static void may_have_left(struct outbox *o, struct entry *entry)
+{
+    uint64_t id = entry->id;
+
+    remove_waiting(o, entry);
+    free_entry(o, entry);
+    o->events.command_sent(o->events.ctx, id);
+}
+
 /* 0: the entry is out of the queue, one way or the other. */
 static int send_one(struct outbox *o, struct entry *entry, struct mqtt *mqtt, uint64_t now_ms)
 {
@@ -211,6 +221,8 @@ static int send_one(struct outbox *o, struct entry *entry, struct mqtt *mqtt, ui
     r = mqtt_publish(mqtt, &entry->publish, &token);
     if (r == 0)
         now_sent(o, entry, token);
+    else if (r == -ENOTCONN && entry->kind == ENTRY_COMMAND)
+        may_have_left(o, entry);
     else if (r == -EINVAL)
         drop(o, entry, "it cannot be sent: larger than the broker takes, or a bad topic");
     return r == -EINVAL ? 0 : r;

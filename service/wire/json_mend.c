@@ -100,7 +100,7 @@ static void mend_number(struct mender *m)
         copy_to(m, end);
         return;
     }
-    buffer_put_text(m->out, "0.5");
+    buffer_put_text(m->out, " 0.5 "); /* apart from what may not stand next to a number: 1e5e5 must stay wrong */
     m->at = end;
 }
 
