@@ -11,6 +11,10 @@ enum { TOPIC_MAX = 1024, TOPIC_LEVELS_MAX = 128 };
  * broker would close the connection for it: mosquitto does for control characters and from 200 levels on. */
 bool topic_is_publishable(struct bytes topic);
 
+/* True when the text may be part of such a topic: UTF-8 without wildcards, NUL, other control characters and
+ * non-characters. */
+bool topic_text_is_safe(struct bytes text);
+
 /* True for a well-formed topic filter (MQTT 5, 4.7.1): 1 … 65535 bytes, + and # only where they may stand. */
 bool topic_filter_is_valid(struct bytes filter);
 

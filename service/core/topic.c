@@ -21,21 +21,32 @@ static bool point_is_allowed(uint32_t point)
     return !control && !non_character && point != '+' && point != '#';
 }
 
-bool topic_is_publishable(struct bytes topic)
+bool topic_text_is_safe(struct bytes text)
 {
-    size_t levels = 1;
     size_t len;
 
-    if (topic.len == 0 || topic.len > TOPIC_MAX || topic.data[0] == '$' || !bytes_are_utf8(topic))
+    if (!bytes_are_utf8(text))
         return false;
-    for (size_t i = 0; i < topic.len; i += len) {
-        uint32_t point = point_at(topic.data + i, &len);
-
-        if (!point_is_allowed(point))
+    for (size_t i = 0; i < text.len; i += len) {
+        if (!point_is_allowed(point_at(text.data + i, &len)))
             return false;
-        levels += point == '/';
     }
-    return levels <= TOPIC_LEVELS_MAX;
+    return true;
+}
+
+static size_t count_levels(struct bytes topic)
+{
+    size_t levels = 1;
+
+    for (size_t i = 0; i < topic.len; i++)
+        levels += topic.data[i] == '/';
+    return levels;
+}
+
+bool topic_is_publishable(struct bytes topic)
+{
+    return topic.len > 0 && topic.len <= TOPIC_MAX && topic.data[0] != '$' && topic_text_is_safe(topic) &&
+           count_levels(topic) <= TOPIC_LEVELS_MAX;
 }
 
 /* Takes the next level off; false at the end. */

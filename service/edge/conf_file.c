@@ -53,10 +53,11 @@ static const config_setting_t *setting_of(const struct conf_node *node)
 void conf_mistake(const struct conf_file *f, const struct conf_node *node, const char *format, ...)
 {
     const char *file = config_setting_source_file(setting_of(node));
+    int line = (int)config_setting_source_line(setting_of(node)); /* 0 for the file's outermost group */
     va_list args;
 
     va_start(args, format);
-    add_mistake(f->mistakes, file ? file : f->path, (int)config_setting_source_line(setting_of(node)), format, args);
+    add_mistake(f->mistakes, file ? file : f->path, line ? line : 1, format, args);
     va_end(args);
 }
 

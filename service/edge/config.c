@@ -473,19 +473,16 @@ static void check_all(struct reading *r)
 struct config *config_read(const char *path, struct mistakes *mistakes)
 {
     struct reading r = {.c = calloc(1, sizeof *r.c), .mistakes = mistakes, .path = path};
-    unsigned before = mistakes->count;
 
     CHECK(r.c);
     set_defaults(&r);
     r.c->file = conf_open(path, mistakes);
-    if (r.c->file) {
-        read_sections(&r);
-        check_all(&r);
-    }
-    if (mistakes->count > before) {
+    if (!r.c->file) {
         config_free(r.c);
         return NULL;
     }
+    read_sections(&r);
+    check_all(&r);
     make_mqtt_options(r.c);
     make_engine_config(r.c);
     return r.c;

@@ -11,7 +11,7 @@ struct reading {
     struct conf_file *file;
     const struct profiles *profiles;
     struct registry *registry;
-    bool good;
+    bool good; /* the entry that is being read */
 };
 
 static void mistake_of(struct reading *r, const struct conf_node *node, int error, const char *what, uint32_t user_id)
@@ -244,8 +244,10 @@ static const struct conf_key file_keys[] = {
 static void read_list(struct reading *r, const struct conf_node *list,
                       void (*read_item)(struct reading *r, const struct conf_node *node))
 {
-    for (size_t i = 0; i < conf_count(list); i++)
+    for (size_t i = 0; i < conf_count(list); i++) {
+        r->good = true;
         read_item(r, conf_at(list, i));
+    }
 }
 
 struct registry *registry_file_read(const char *path, const struct profiles *profiles, struct mistakes *mistakes)

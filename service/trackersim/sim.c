@@ -84,6 +84,17 @@ static int connect_and_subscribe(struct sim *sim)
 }
 
 /* Tries again, later and later. A refusal before the first success is a mistake of the caller, and final. */
+static int connection_failed(struct sim *sim, int r)
+{
+    bool is_final = !sim->ready && (r == -EPROTO || r == -EACCES || r == -EINVAL);
+
+    if (is_final || sim->backoff_ms == BACKOFF_MIN_MS) /* once an outage */
+        fprintf(stderr, "trackersim: %s: %s\n", sim->options->broker, mqtt_error(sim->mqtt));
+    sim->connect_at_ms = clock_now().mono_ms + sim->backoff_ms;
+    sim->backoff_ms = sim->backoff_ms < BACKOFF_MAX_MS / 2 ? 2 * sim->backoff_ms : BACKOFF_MAX_MS;
+    return is_final ? r : 0;
+}
+
 static int reconnect(struct sim *sim)
 {
     int r;
@@ -91,15 +102,9 @@ static int reconnect(struct sim *sim)
     if (sim->now_ms < sim->connect_at_ms)
         return 0;
     r = connect_and_subscribe(sim);
-    if (r == 0) {
-        sim->backoff_ms = BACKOFF_MIN_MS;
-        return 0;
-    }
-    fprintf(stderr, "trackersim: %s: %s\n", sim->options->broker, mqtt_error(sim->mqtt));
-    if (!sim->ready && (r == -EPROTO || r == -EACCES || r == -EINVAL))
-        return r;
-    sim->connect_at_ms = clock_now().mono_ms + sim->backoff_ms;
-    sim->backoff_ms = sim->backoff_ms < BACKOFF_MAX_MS / 2 ? 2 * sim->backoff_ms : BACKOFF_MAX_MS;
+    if (r < 0)
+        return connection_failed(sim, r);
+    sim->backoff_ms = BACKOFF_MIN_MS;
     return 0;
 }
 
