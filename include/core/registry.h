@@ -67,7 +67,7 @@ const struct registry_tracker *registry_tracker_at(const struct registry *r, siz
 size_t registry_model_count(const struct registry *r);
 const char *registry_model(const struct registry *r, size_t index);
 
-/* True when the text may become part of a topic: no +, # or control characters, and UTF-8. */
+/* True when the text may become part of a topic: no +, #, control characters or non-characters, and UTF-8. */
 bool registry_text_is_safe(struct bytes text);
 
 #endif

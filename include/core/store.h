@@ -70,6 +70,7 @@ int64_t store_wait_ms(const struct store *s, uint64_t now_ms);
 
 /* After a restart, in the order of ids, before anything is submitted. p->state says whether it is queued or sent. */
 void store_recover(struct store *s, struct pending *p);
+void store_recover_refusal(struct store *s, const struct pending *p, uint64_t now_ms);
 void store_recover_answer(struct store *s, const struct pending *p, uint64_t expires_ms);
 void store_recover_quarantine(struct store *s, int32_t tracker_id, uint64_t until_ms);
 

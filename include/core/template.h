@@ -42,7 +42,8 @@ enum template_use {
 struct template *template_compile(const char *text, enum template_use use, const char **error);
 void template_free(struct template *t);
 
-/* Appends the text to `out`. -ENODATA: a var that it needs is not there, or the state of an output is not known. */
+/* Appends the text to `out`. -ENODATA, and `out` is as it was: a var that it needs is not there, or the state of an
+ * output is not known. */
 int template_render(const struct template *t, const struct template_input *input, struct buffer *out);
 
 /* The first var that the template needs and `vars` lacks, or NULL. */

@@ -69,22 +69,42 @@ static struct profile *profile_for(const struct engine *e, const struct pending 
     return profile ? profile : profiles_by_name(e->profiles, "json");
 }
 
+/* What its ack will repeat, and how many outputs its tracker has: as at the turn of its command. */
+static void recover_turn(struct engine *e, struct pending *p, const struct registry_tracker *registered)
+{
+    struct template_input input = engine_input(registered);
+    struct tracker *tracker = trackers_get(&e->trackers, p->tracker_id);
+    struct buffer echo = {0};
+
+    input.outputs = registered->outputs ? registered->outputs : (uint8_t)profile_outputs(p->profile);
+    input.states = &tracker->states;
+    input.command = &p->command;
+    tracker->outputs = input.outputs ? input.outputs : tracker->outputs;
+    profile_render_echo(p->profile, &input, &echo);
+    p->echo = buffer_bytes(&echo);
+}
+
+/* Only a journal that has lost a turn holds two for one tracker: the earlier one has ended, nobody knows how. */
+static void end_earlier(struct engine *e, int32_t tracker_id)
+{
+    const struct tracker *tracker = trackers_find(&e->trackers, tracker_id);
+
+    if (tracker && tracker->lane && tracker->lane->in_flight)
+        engine_settle(e, tracker->lane->in_flight, CODE_OFFLINE, OUTCOME_UNKNOWN);
+}
+
 static void recover_in_flight(struct engine *e, struct pending *p)
 {
     const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, p->tracker_id) : NULL;
-    struct buffer echo = {0};
+
+    end_earlier(e, p->tracker_id);
 
     p->state = PENDING_SENT;
     p->started_ms = p->arrived.mono_ms;
     p->sent_ms = p->arrived.mono_ms;
     p->profile = profile_ref(profile_for(e, p));
-    if (tracker) {
-        struct template_input input = engine_input(tracker);
-
-        input.command = &p->command;
-        profile_render_echo(p->profile, &input, &echo);
-        p->echo = buffer_bytes(&echo);
-    }
+    if (tracker)
+        recover_turn(e, p, tracker);
     store_recover(&e->store, p);
     p->tracker->last_command_id = p->id;
     p->tracker->last_was_acked = false;
@@ -103,6 +123,16 @@ static uint64_t longest_timeout_ms(const struct engine *e)
     return longest;
 }
 
+/* A redelivery of what a check refused gets the same reply: the broker may not have heard that it arrived. What was
+ * answered after the checks is known already, by its answer. */
+static void recover_refusal(struct engine *e, const struct pending *p)
+{
+    static const struct request_key none; /* refused before it had one: it would be refused again */
+
+    if (p->code != CODE_SUCCESS && memcmp(&p->key, &none, sizeof none) != 0)
+        store_recover_refusal(&e->store, p, e->now.mono_ms);
+}
+
 static int recover_request(struct engine *e, uint64_t id, struct bytes record)
 {
     struct pending *p = pending_from_record(record, e->now, longest_timeout_ms(e));
@@ -115,6 +145,7 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
     }
     p->deadline.kind = TIMER_DEADLINE;
     if (p->state == PENDING_SETTLED) {
+        recover_refusal(e, p);
         engine_finish(e, p);
         return 0;
     }

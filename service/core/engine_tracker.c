@@ -90,6 +90,7 @@ static void take_reading(void *arg, const struct ack_reading *reading)
     } else if (p && p->state == PENDING_SENT && is_of(p, reading, id)) {
         ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
         complete(ctx->e, p, reading->kind);
+        ctx->tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id); /* it may have gone with its lane */
     } else {
         ignore_stray(ctx, id);
     }
@@ -97,7 +98,7 @@ static void take_reading(void *arg, const struct ack_reading *reading)
 
 /* The profile that reads this tracker's acks: that of its command in flight, else that of its model. NULL: none does.
  */
-static const struct profile *reader_of(const struct engine *e, const struct ack_context *ctx)
+static struct profile *reader_of(const struct engine *e, const struct ack_context *ctx)
 {
     const struct registry_tracker *tracker;
 
@@ -133,11 +134,19 @@ static struct ack_context find_ack_context(struct engine *e, const struct engine
     return ctx;
 }
 
+/* The command that it ends may have been the last to use a profile that was replaced meanwhile. */
+static void read_acks(struct profile *profile, struct ack_context *ctx)
+{
+    profile_ref(profile);
+    profile_read_acks(profile, ctx->message->payload, take_reading, ctx);
+    profile_unref(profile);
+}
+
 void engine_ack(struct engine *e, const struct engine_message *message)
 {
     const struct template *shape;
     struct ack_context ctx = find_ack_context(e, message, router_ack(&e->router, e->registry, message->topic, &shape));
-    const struct profile *profile;
+    struct profile *profile;
 
     if (!shape)
         return;
@@ -149,7 +158,7 @@ void engine_ack(struct engine *e, const struct engine_message *message)
     else if (!profile || !topic_is_own(e, profile, ctx.tracker_id, message->topic, TOPIC_ACK))
         ignore_ack(&ctx, &e->counters.acks_unknown, "no tracker acks there");
     else
-        profile_read_acks(profile, message->payload, take_reading, &ctx);
+        read_acks(profile, &ctx);
 }
 
 /* --- presence --- */

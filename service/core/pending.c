@@ -134,16 +134,21 @@ static void take_fixed(struct reader *r, void *to, size_t len)
         memcpy(to, from.data, len);
 }
 
+/* 0 where `to` is the earlier one. In a damaged record the two may be further apart than an int64_t tells. */
+static uint64_t wall_ms_between(int64_t from_ms, int64_t to_ms)
+{
+    return to_ms > from_ms ? (uint64_t)to_ms - (uint64_t)from_ms : 0;
+}
+
 static void set_times(struct pending *p, int64_t arrived_wall_ms, int64_t deadline_wall_ms, struct instant now,
                       uint64_t longest_ms)
 {
-    int64_t left_ms = deadline_wall_ms - now.wall_ms;
-    int64_t age_ms = now.wall_ms - arrived_wall_ms;
+    uint64_t left_ms = wall_ms_between(now.wall_ms, deadline_wall_ms);
+    uint64_t age_ms = wall_ms_between(arrived_wall_ms, now.wall_ms);
 
-    left_ms = left_ms < 0 ? 0 : left_ms > (int64_t)longest_ms ? (int64_t)longest_ms : left_ms;
-    age_ms = age_ms < 0 ? 0 : age_ms > (int64_t)now.mono_ms ? (int64_t)now.mono_ms : age_ms;
-    p->deadline_ms = now.mono_ms + (uint64_t)left_ms;
-    p->arrived = (struct instant){.mono_ms = now.mono_ms - (uint64_t)age_ms, .wall_ms = arrived_wall_ms};
+    p->deadline_ms = now.mono_ms + (left_ms < longest_ms ? left_ms : longest_ms);
+    p->arrived.mono_ms = now.mono_ms - (age_ms < now.mono_ms ? age_ms : now.mono_ms);
+    p->arrived.wall_ms = arrived_wall_ms;
 }
 
 struct pending *pending_from_record(struct bytes record, struct instant now, uint64_t longest_ms)
@@ -172,7 +177,7 @@ struct pending *pending_from_record(struct bytes record, struct instant now, uin
     p->bad = (unsigned)reader_be(&r, 4);
     p->journaled = true;
     if (reader_is_done(&r) && p->state <= PENDING_SETTLED && p->route.encoding <= ENCODING_MSGPACK &&
-        p->route.topic.data)
+        p->route.topic.data && p->outcome <= OUTCOME_UNKNOWN)
         return p;
     pending_free(p);
     return NULL;

@@ -226,10 +226,8 @@ int profile_render(const struct profile *p, const struct template_input *input, 
 
 void profile_render_echo(const struct profile *p, const struct template_input *input, struct buffer *out)
 {
-    size_t before = out->len;
-
-    if (p->echo && template_render(p->echo, input, out) < 0)
-        out->len = before; /* an empty echo is equal to no key */
+    if (p->echo)
+        (void)template_render(p->echo, input, out); /* without a state that it needs: empty, equal to no key */
 }
 
 /* --- acks --- */

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
+#include "core/topic.h"
 
 /* One allocation a tracker for its texts; users, sessions and trackers live behind pointers that the maps hold. */
 struct list {
@@ -263,11 +264,5 @@ const char *registry_model(const struct registry *r, size_t index)
 
 bool registry_text_is_safe(struct bytes text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-
-        if (c < 0x20 || c == 0x7F || c == '+' || c == '#')
-            return false;
-    }
-    return bytes_are_utf8(text);
+    return topic_text_is_safe(text);
 }

@@ -69,19 +69,29 @@ static int32_t named_by(const struct template_capture *capture, const struct reg
     return tracker ? tracker->id : 0;
 }
 
+static bool is_registered(const struct registry *registry, int32_t id)
+{
+    return registry && registry_find_tracker(registry, id);
+}
+
+/* Topics of two families may have one form, with the id here and the device_id there: the shape that names a registered
+ * tracker counts, and where none does the first one. */
 static int32_t find(const struct template *const *list, size_t count, const struct registry *registry,
                     struct bytes topic, const struct template **shape)
 {
     struct template_capture capture;
+    int32_t found = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (template_match(list[i], topic, &capture)) {
+    *shape = NULL;
+    for (size_t i = 0; i < count && !is_registered(registry, found); i++) {
+        int32_t id = template_match(list[i], topic, &capture) ? named_by(&capture, registry) : -1;
+
+        if (id >= 0 && (!*shape || is_registered(registry, id))) {
             *shape = list[i];
-            return named_by(&capture, registry);
+            found = id;
         }
     }
-    *shape = NULL;
-    return 0;
+    return found;
 }
 
 int32_t router_ack(const struct router *r, const struct registry *registry, struct bytes topic,

@@ -232,14 +232,18 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
 void store_complete(struct store *s, struct pending *p, uint32_t quarantine_ms, uint64_t now_ms)
 {
     struct lane *lane = p->tracker->lane;
+    uint64_t id = p->id;
+    bool remembered;
 
     lane_unlink(s, lane, p);
     s->pending--;
     s->pending_bytes -= pending_bytes(p);
     if (quarantine_ms)
         timers_set(s->timers, &lane->quarantine, now_ms + quarantine_ms);
-    seen_answer(&s->seen, p, now_ms + s->limits.dedup_window_ms);
+    remembered = seen_answer(&s->seen, p, now_ms + s->limits.dedup_window_ms);
     s->client.completed(s->client.ctx, p);
+    if (!remembered)
+        s->client.answer_expired(s->client.ctx, id); /* a twin without correlation has taken its place */
     lane_pump(s, lane);
 }
 
@@ -270,6 +274,11 @@ void store_recover(struct store *s, struct pending *p)
     CHECK(!lane->in_flight);
     lane_unlink(s, lane, p);
     lane->in_flight = p;
+}
+
+void store_recover_refusal(struct store *s, const struct pending *p, uint64_t now_ms)
+{
+    remember_refusal(s, p, now_ms);
 }
 
 void store_recover_answer(struct store *s, const struct pending *p, uint64_t expires_ms)

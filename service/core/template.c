@@ -378,11 +378,15 @@ static int render_op(const struct op *op, const struct template_input *input, st
 
 int template_render(const struct template *t, const struct template_input *input, struct buffer *out)
 {
+    size_t before = out->len;
+
     for (size_t i = 0; i < t->count; i++) {
         int r = render_op(&t->ops[i], input, out);
 
-        if (r < 0)
+        if (r < 0) {
+            out->len = before;
             return r;
+        }
     }
     return 0;
 }

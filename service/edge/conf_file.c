@@ -96,28 +96,6 @@ static const char *skip_opaque(const char *at)
     return *end ? end + 1 : end;
 }
 
-static void check_numbers(struct conf_file *f, const char *text)
-{
-    int line = 1;
-    const char *at = text;
-
-    while (*at) {
-        const char *end = skip_opaque(at);
-
-        if (end == at && (isalpha((unsigned char)*at) || *at == '_')) {
-            end = at + strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*");
-        } else if (end == at && isdigit((unsigned char)*at)) {
-            if (wraps(at))
-                mistakes_add(f->mistakes, f->path, line, "this number is beyond 32 bits");
-            end = at + strspn(at, "0123456789abcdefABCDEFxXLl.");
-        } else if (end == at) {
-            end = at + 1;
-        }
-        for (; at < end; at++)
-            line += *at == '\n';
-    }
-}
-
 static int read_text(const char *path, struct buffer *out)
 {
     FILE *in = fopen(path, "re");
@@ -129,10 +107,56 @@ static int read_text(const char *path, struct buffer *out)
         n = fread(buffer_room(out, 65536), 1, 65536, in);
         out->len += n;
     } while (n > 0);
-    buffer_put_u8(out, '\0');
+    buffer_put(out, bytes_of("\n", 2)); /* libconfig takes no comment that ends with the file */
     n = (size_t)ferror(in);
     fclose(in);
     return n ? -EIO : 0;
+}
+
+static void check_numbers(struct conf_file *f, const char *file, const char *text);
+
+/* The file that the @include at this place names; libconfig has read it already. Returns the end of the @include. */
+static const char *check_included(struct conf_file *f, const char *at)
+{
+    const char *open = strchr(at, '"');
+    const char *close = open ? strchr(open + 1, '"') : NULL;
+    struct buffer text = {0};
+    char *name;
+    char *path;
+
+    if (!close)
+        return at + 1;
+    name = bytes_dup(bytes_of(open + 1, (size_t)(close - open - 1)));
+    CHECK(name);
+    path = conf_resolve(f->path, name);
+    if (read_text(path, &text) == 0)
+        check_numbers(f, name, (const char *)text.data);
+    buffer_release(&text);
+    free(path);
+    free(name);
+    return close + 1;
+}
+
+static void check_numbers(struct conf_file *f, const char *file, const char *text)
+{
+    int line = 1;
+    const char *at = text;
+
+    while (*at) {
+        const char *end = skip_opaque(at);
+
+        if (end == at && (isalpha((unsigned char)*at) || *at == '_')) {
+            end = at + strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*");
+        } else if (end == at && isdigit((unsigned char)*at)) {
+            if (wraps(at))
+                mistakes_add(f->mistakes, file, line, "this number is beyond 32 bits");
+            end = at + strspn(at, "0123456789abcdefABCDEFxXLl.");
+        } else if (end == at) {
+            end = *at == '@' ? check_included(f, at) : at + 1;
+        }
+        for (; at < end; at++)
+            line += *at == '\n';
+    }
 }
 
 static bool parse(struct conf_file *f, const char *text)
@@ -178,7 +202,7 @@ struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
     else
         good = parse(f, (const char *)text.data);
     if (good && text.data)
-        check_numbers(f, (const char *)text.data);
+        check_numbers(f, f->path, (const char *)text.data);
     buffer_release(&text);
     if (good)
         return f;

@@ -20,7 +20,7 @@ struct journal {
     char error[256];
 };
 
-static const char *const names[JOURNAL_KIND_COUNT] = {"requests", "answers", "states"};
+static const char *const names[JOURNAL_KIND_COUNT] = {"requests", "answers", "states", "session"};
 
 /* --- opening --- */
 

@@ -92,11 +92,12 @@ static int recover_record(void *ctx, enum journal_kind kind, uint64_t id, struct
 
 static int recover(struct service *s)
 {
-    static const enum journal_kind order[] = {JOURNAL_ANSWER, JOURNAL_STATES, JOURNAL_REQUEST};
+    static const enum journal_kind order[] = {JOURNAL_SESSION, JOURNAL_ANSWER, JOURNAL_STATES, JOURNAL_REQUEST};
     struct engine_totals totals;
 
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        int r = journal_each(s->journal, order[i], recover_record, s);
+        int r =
+            journal_each(s->journal, order[i], order[i] == JOURNAL_SESSION ? link_recover_filters : recover_record, s);
 
         if (r < 0) {
             fprintf(stderr, "%s: cannot read the journal: %s\n", s->first->journal_path,

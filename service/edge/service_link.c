@@ -6,14 +6,12 @@
 #include <sys/random.h>
 
 #include "base/check.h"
-#include "core/router.h"
 
 enum {
     RECEIVES_A_TURN = 32,
     FENCE_AGAIN_MS = 1000,
     FENCES_BEFORE_WARNING = 5,
     STABLE_MS = 5000, /* a connection that lasted so long starts the backoff anew */
-    FILTERS_MAX = 2 * ROUTES_MAX + 2,
 };
 
 /* --- receiving --- */
@@ -114,49 +112,106 @@ void link_lost(struct service *s)
 
 /* --- subscribing --- */
 
-static void request_filter(const struct service *s, char *out, size_t size)
+static void put_request_filter(const struct service *s, struct buffer *out)
 {
     const char *group = s->first->broker.share_group;
 
     if (*group)
-        snprintf(out, size, "$share/%s/%sapi/tracker/output/+", group, s->first->topic_prefix);
-    else
-        snprintf(out, size, "%sapi/tracker/output/+", s->first->topic_prefix);
+        buffer_printf(out, "$share/%s/", group);
+    buffer_printf(out, "%sapi/tracker/output/+", s->first->topic_prefix);
+    buffer_put_u8(out, '\0');
 }
 
-/* QoS 1 throughout: a request of QoS 2 arrives once or more, which the engine tells apart itself. */
-static size_t list_filters(struct service *s, char *requests, size_t size, struct mqtt_filter *out)
+/* What this instance subscribes to, one name behind the other: acks, presence, the fence, requests. */
+static size_t put_names(const struct service *s, struct buffer *names, size_t *ack_count)
 {
-    const char *at;
-    size_t count = 0;
-
-    buffer_clear(&s->filters);
-    s->ack_filter_count = engine_filters(s->engine, &s->filters, &s->filter_count);
-    at = (const char *)s->filters.data;
-    for (size_t i = 0; i < s->filter_count; i++, at += strlen(at) + 1)
-        out[count++] = (struct mqtt_filter){.filter = at, .qos = 1, .no_retained = i < s->ack_filter_count};
-    out[count++] = (struct mqtt_filter){.filter = s->first->fence_topic, .qos = 1, .no_retained = true};
-    if (!engine_is_draining(s->engine)) {
-        request_filter(s, requests, size);
-        out[count++] =
-            (struct mqtt_filter){.filter = requests, .qos = 1, .retain_as_published = true, .no_retained = true};
-    }
-    return count;
-}
-
-static int subscribe(struct service *s)
-{
-    char requests[2048];
-    struct mqtt_filter *filters = calloc(FILTERS_MAX, sizeof *filters);
     size_t count;
+
+    *ack_count = engine_filters(s->engine, names, &count);
+    buffer_put(names, bytes_of(s->first->fence_topic, strlen(s->first->fence_topic) + 1));
+    if (engine_is_draining(s->engine))
+        return count + 1;
+    put_request_filter(s, names);
+    return count + 2;
+}
+
+/* QoS 1 throughout: a request of QoS 2 arrives once or more, which the engine tells apart itself. Of acks, the fence
+ * and requests nothing retained is wanted, and of requests the flag itself. */
+static int subscribe_to(struct service *s, const struct buffer *names, size_t count, size_t ack_count)
+{
+    struct mqtt_filter *filters = calloc(count, sizeof *filters);
+    const char *at = (const char *)names->data;
+    bool with_requests = !engine_is_draining(s->engine);
+    size_t presence_end = count - (with_requests ? 2 : 1);
     int r;
 
     CHECK(filters);
-    count = list_filters(s, requests, sizeof requests, filters);
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) {
+        bool is_presence = i >= ack_count && i < presence_end;
+
+        filters[i] = (struct mqtt_filter){.filter = at, .qos = 1, .no_retained = !is_presence};
+        filters[i].retain_as_published = with_requests && i + 1 == count;
+    }
     r = mqtt_subscribe(s->mqtt, filters, count);
-    s->subscribed_requests = r == 0 && !engine_is_draining(s->engine);
+    s->subscribed_requests = r == 0 && with_requests;
     free(filters);
     return r;
+}
+
+static bool is_among(const struct buffer *names, const char *name)
+{
+    const char *end = (const char *)names->data + names->len;
+
+    for (const char *at = (const char *)names->data; at < end; at += strlen(at) + 1) {
+        if (strcmp(at, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the session at the broker still has from an earlier configuration would bring the same request twice. */
+static int unsubscribe_gone(struct service *s, const struct buffer *before, const struct buffer *now)
+{
+    const char *end = (const char *)before->data + before->len;
+    int r = 0;
+
+    for (const char *at = (const char *)before->data; at < end && r == 0; at += strlen(at) + 1) {
+        if (!is_among(now, at))
+            r = mqtt_unsubscribe(s->mqtt, &at, 1);
+    }
+    return r == -ENOTCONN ? r : 0; /* one that was not there is not missed */
+}
+
+/* The names go into the journal: a session outlives the process. */
+static int subscribe(struct service *s)
+{
+    struct buffer names = {0};
+    size_t ack_count;
+    size_t count = put_names(s, &names, &ack_count);
+    int r = subscribe_to(s, &names, count, ack_count);
+
+    if (r == 0)
+        r = unsubscribe_gone(s, &s->filters, &names);
+    if (r < 0) {
+        buffer_release(&names);
+        return r;
+    }
+    buffer_release(&s->filters);
+    s->filters = names;
+    if (!s->journal_down)
+        journal_put(s->journal, JOURNAL_SESSION, 0, buffer_bytes(&names));
+    return 0;
+}
+
+int link_recover_filters(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
+{
+    struct service *s = ctx;
+
+    (void)kind;
+    if (id != 0 || record.len == 0 || record.data[record.len - 1] != '\0')
+        return -EBADMSG;
+    buffer_put(&s->filters, record);
+    return 0;
 }
 
 static void send_fence(struct service *s)
@@ -261,47 +316,24 @@ int64_t link_wait_ms(const struct service *s)
 
 void link_stop_requests(struct service *s)
 {
-    char requests[2048];
-    const char *filter = requests;
+    struct buffer filter = {0};
+    const char *name;
 
-    request_filter(s, requests, sizeof requests);
-    if (mqtt_is_connected(s->mqtt) && s->subscribed_requests && mqtt_unsubscribe(s->mqtt, &filter, 1) == -ENOTCONN)
+    put_request_filter(s, &filter);
+    name = (const char *)filter.data;
+    if (mqtt_is_connected(s->mqtt) && s->subscribed_requests && mqtt_unsubscribe(s->mqtt, &name, 1) == -ENOTCONN)
         link_lost(s);
     s->subscribed_requests = false;
+    buffer_release(&filter);
 }
 
 /* --- reload --- */
 
-static bool is_among(const struct buffer *filters, size_t count, const char *filter)
-{
-    const char *at = (const char *)filters->data;
-
-    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) {
-        if (strcmp(at, filter) == 0)
-            return true;
-    }
-    return false;
-}
-
 void link_update_filters(struct service *s)
 {
-    struct buffer before = s->filters;
-    size_t before_count = s->filter_count;
-    const char *at = (const char *)before.data;
-    int r = 0;
-
-    s->filters = (struct buffer){0};
-    if (!mqtt_is_connected(s->mqtt)) {
-        buffer_release(&before);
+    if (!mqtt_is_connected(s->mqtt))
         return;
-    }
-    r = subscribe(s);
-    for (size_t i = 0; i < before_count && r == 0; i++, at += strlen(at) + 1) {
-        if (!is_among(&s->filters, s->filter_count, at))
-            r = mqtt_unsubscribe(s->mqtt, &at, 1);
-    }
-    buffer_release(&before);
-    if (r == -ENOTCONN)
+    if (subscribe(s) == -ENOTCONN)
         link_lost(s);
     else
         start_reading_presence(s);

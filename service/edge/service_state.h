@@ -21,9 +21,7 @@ struct service {
     int signal_fd;
 
     /* connection */
-    struct buffer filters; /* of acks and presence that are subscribed to, NUL-terminated one after the other */
-    size_t filter_count;
-    size_t ack_filter_count;
+    struct buffer filters; /* that the session at the broker has: names with their NULs, one behind the other */
     bool subscribed_requests;
     uint64_t connect_at_ms;
     uint32_t backoff_ms;
@@ -55,6 +53,8 @@ struct service {
 
 /* service_link.c */
 void link_init(struct service *s);
+/* The filters of the last life, from the journal; to be given to journal_each. */
+int link_recover_filters(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record);
 /* Connects when it is time to; keeps the fence going. */
 void link_tick(struct service *s);
 /* Milliseconds until link_tick has something to do. */
