@@ -73,7 +73,7 @@ $(BUILD)/tests/$(1): $(call objects,tests/$(1)) $(call objects,tests/support) $(
 endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 
-$(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests/support
+$(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)

@@ -3,10 +3,10 @@
  * Calling sequence: mqtt_new, mqtt_connect, mqtt_subscribe; then in a loop: poll mqtt_fd for reading (at least once
  * a second go on without: that sends the keep-alive), mqtt_receive, mqtt_publish. When mqtt_receive says -ENOTCONN the
  * connection is gone: mqtt_connect again, and subscribe again. Nothing is resent by this module: who wants a publish
- * delivered keeps it until mqtt_acked was called for its token and publishes it again on the next connection.
+ * delivered keeps it until the acked handler was called with its token and publishes it again on the next connection.
  *
  * What paho gets wrong or leaves open (Nagle, blocking publishes, the missing socket) is dealt with here; no paho type
- * crosses this header. Functions return 0 or a negative errno. */
+ * crosses this header. Functions return 0 or a negative errno. SIGPIPE is ignored from mqtt_new on. */
 #ifndef EDGE_MQTT_H
 #define EDGE_MQTT_H
 
@@ -30,7 +30,7 @@ struct mqtt_options {
     int protocol;              /* 5, or 4 for MQTT 3.1.1; from 5 it falls back to 4 where a broker refuses 5 */
     bool clean_start;          /* discard the session that the broker kept */
     uint32_t session_expiry_s; /* how long the broker keeps the session; MQTT 5 only */
-    int keep_alive_s;
+    int keep_alive_s;          /* on ws and wss 5 at most, because paho may need a ping to look at all that has come */
     int connect_timeout_s;
     struct mqtt_tls tls;
 };
@@ -68,6 +68,8 @@ struct mqtt_filter {
     bool no_retained;         /* MQTT 5: retain handling 2, do not send what the broker retains */
 };
 
+/* Both are called by mqtt_receive alone. They may publish; of the other functions they call none that changes the
+ * connection. */
 struct mqtt_handlers {
     void *ctx;
     void (*message)(void *ctx, const struct mqtt_message *message);
@@ -87,24 +89,28 @@ void mqtt_free(struct mqtt *m);
  * refused; -ECONNREFUSED: no connection. mqtt_error() says why. */
 int mqtt_connect(struct mqtt *m);
 
-/* DISCONNECT, with what is in the socket sent first. The session stays at the broker for its session expiry. */
+/* DISCONNECT, with what is in the socket, corked or not, sent first; waits a second at most for the broker to close.
+ * The session stays at the broker for its session expiry. */
 void mqtt_disconnect(struct mqtt *m);
 
 /* Drops the connection at once: what is corked is not sent, and the broker keeps what it had no PUBACK for. */
 void mqtt_abort(struct mqtt *m);
 
 bool mqtt_is_connected(const struct mqtt *m);
-int mqtt_protocol(const struct mqtt *m);             /* 5 or 4: what this connection speaks */
-bool mqtt_session_present(const struct mqtt *m);     /* the broker had kept our session */
+int mqtt_protocol(const struct mqtt *m); /* 5 or 4: what this connection speaks */
+/* The broker had kept our session. Always false with MQTT 5 over TLS, where paho 1.3.12 does not tell. */
+bool mqtt_session_present(const struct mqtt *m);
 uint16_t mqtt_receive_maximum(const struct mqtt *m); /* how many QoS 1 publishes may be unacknowledged */
 uint32_t mqtt_maximum_packet(const struct mqtt *m);  /* largest packet that the broker takes; 0: no limit */
 const char *mqtt_url(const struct mqtt *m);          /* of the last attempt */
 const char *mqtt_error(const struct mqtt *m);        /* why the last call failed */
 
-/* The socket to poll, -1 when not connected. */
+/* The socket to poll for reading, -1 when not connected. Not for writing: see mqtt_publish. */
 int mqtt_fd(const struct mqtt *m);
 
-/* All filters in one packet; waits for the SUBACK. Messages that come meanwhile are kept for mqtt_receive.
+/* All filters in one packet; waits for the SUBACK, 5 s at most. Messages that come meanwhile are kept for mqtt_receive.
+ * Under a cork the packet goes out and takes with it what was held before it; what is written after it, the PUBACKs of
+ * those messages, is held. So call it corked, with nothing held, and one call a turn.
  * -EACCES when the broker refused one of them (mqtt_error names it). */
 int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t count);
 int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count);
@@ -113,12 +119,16 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count);
  * or -ENOTCONN. *more: there may be more to read at once. */
 int mqtt_receive(struct mqtt *m, int max, bool *more);
 
-/* Sends, never waits. 0 and the token of a QoS 1 publish; -EAGAIN when the socket or the receive maximum is full:
- * try again after the next mqtt_receive; -ENOTCONN; -EINVAL: this publish can never be sent. */
+/* Sends, never waits (only one larger than the kernel's send buffer, some 200 KiB, may have to). 0 and the token of a
+ * QoS 1 publish; -EAGAIN when the socket or the receive maximum is full: try again after the next mqtt_receive, for
+ * which the PUBACKs of what fills them make the socket readable. (It is called full while the kernel still calls it
+ * writable, because paho does not read from a socket that is not.) -ENOTCONN; -EINVAL: this publish can never be
+ * sent. */
 int mqtt_publish(struct mqtt *m, const struct mqtt_publish *publish, int *token);
 
 /* Holds back what is written (TCP_CORK with SO_LINGER {1, 0}) until it is let go again, so that the journal comes
- * first: what is corked when the process dies is reset, not sent. */
+ * first: what is corked when the process dies is reset, not sent. The kernel holds it for 200 ms, and for less than one
+ * TCP segment. Does nothing when not connected; a new connection is not corked. */
 void mqtt_cork(struct mqtt *m, bool hold);
 
 #endif

@@ -315,13 +315,24 @@ static void read_secret(struct reading *r, const char *file, const char **text, 
     free(path);
 }
 
+/* A text in the environment goes before a file that the configuration names. */
 static void read_secrets(struct reading *r)
 {
     struct config *c = r->c;
+    const struct {
+        const char *variable;
+        const char *file;
+        const char **text;
+    } secrets[] = {
+        {"OUTPUTD_BROKER_USERNAME", c->broker.username_file, &c->broker.username},
+        {"OUTPUTD_BROKER_PASSWORD", c->broker.password_file, &c->broker.password},
+        {"OUTPUTD_BROKER_TLS_KEY_PASSWORD", c->tls.key_password_file, &c->tls.key_password},
+    };
 
-    read_secret(r, c->broker.username_file, &c->broker.username, &c->secrets[0]);
-    read_secret(r, c->broker.password_file, &c->broker.password, &c->secrets[1]);
-    read_secret(r, c->tls.key_password_file, &c->tls.key_password, &c->secrets[2]);
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        if (!getenv(secrets[i].variable))
+            read_secret(r, secrets[i].file, secrets[i].text, &c->secrets[i]);
+    }
 }
 
 /* Certificates are named relative to the configuration, and paho wants paths. */

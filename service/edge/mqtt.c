@@ -397,7 +397,8 @@ int mqtt_receive(struct mqtt *m, int max, bool *more)
     hand_on_acks(m); /* that came while subscribing */
     int r = receive_all(m, max, &count);
     m->is_receiving = false;
-    if (r < 0)
+    /* Where a ping was not answered, paho closes and says nothing. */
+    if (r < 0 || !MQTTClient_isConnected(m->link.client))
         return lose(m);
     *more = count >= max;
     return count;

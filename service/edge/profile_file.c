@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -87,12 +88,22 @@ struct reading {
     struct profile_description description;
 };
 
-/* At the line of the setting, or of the group that it belongs into. */
-static void mistake(struct reading *r, const char *key, const char *what)
+/* The setting, or the group that it belongs into. */
+static const struct conf_node *place_of(const struct reading *r, const char *key)
 {
     const struct conf_node *node = conf_find(r->file, key);
+    char group[32];
 
-    conf_mistake(r->file, node ? node : conf_root(r->file), "%s: %s", key, what);
+    if (!node) {
+        snprintf(group, sizeof group, "%.*s", (int)strcspn(key, "."), key);
+        node = conf_find(r->file, group);
+    }
+    return node ? node : conf_root(r->file);
+}
+
+static void mistake(struct reading *r, const char *key, const char *what)
+{
+    conf_mistake(r->file, place_of(r, key), "%s: %s", key, what);
 }
 
 static void take_patterns(struct reading *r, const char *key, const struct conf_texts *texts, const char **out)

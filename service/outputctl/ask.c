@@ -173,30 +173,37 @@ static void show_progress(const struct ask *ask, uint64_t elapsed_ms)
     fflush(stderr);
 }
 
-/* 0 as soon as there is a reply; else why there will be none. */
+/* The broker has said that nothing will come of the request. */
+static bool is_hopeless(const struct ask *ask)
+{
+    return ask->reason == NO_MATCHING_SUBSCRIBERS || ask->reason >= FIRST_ERROR;
+}
+
+/* Until there is a reply, or none will come: -ETIMEDOUT, -ENOTCONN. */
 static int wait_for_reply(struct ask *ask, uint64_t deadline_ms)
 {
     uint64_t start_ms = clock_now().mono_ms;
+    uint64_t now_ms = start_ms;
     bool has_progress = false;
-    int r = 0;
+    int r = session_take(&ask->session);
 
-    while (r >= 0 && !ask->replied_us) {
-        uint64_t now_ms = clock_now().mono_ms;
-        uint64_t left_ms = now_ms < deadline_ms ? deadline_ms - now_ms : 0;
+    while (r >= 0 && !ask->replied_us && !is_hopeless(ask) && now_ms < deadline_ms) {
+        uint64_t left_ms = deadline_ms - now_ms;
 
-        if (left_ms == 0 || ask->reason == NO_MATCHING_SUBSCRIBERS || ask->reason >= FIRST_ERROR) {
-            r = -ETIMEDOUT;
-            break;
-        }
         if (now_ms - start_ms >= PROGRESS_FROM_MS) {
             has_progress = true;
             show_progress(ask, now_ms - start_ms);
         }
-        r = session_step(&ask->session, left_ms < PROGRESS_EVERY_MS ? (int)left_ms : PROGRESS_EVERY_MS);
+        if (r == 0)
+            session_wait(&ask->session, left_ms < PROGRESS_EVERY_MS ? (int)left_ms : PROGRESS_EVERY_MS);
+        r = session_take(&ask->session);
+        now_ms = clock_now().mono_ms;
     }
     if (has_progress)
         show_progress(ask, 0);
-    return ask->replied_us ? 0 : r;
+    if (ask->replied_us)
+        return 0;
+    return r < 0 ? r : -ETIMEDOUT;
 }
 
 static int explain_silence(const struct ask *ask, int r)

@@ -87,10 +87,11 @@ static int take_operands(struct options *options, int argc, char **argv)
 static int read_arguments(struct options *options, int argc, char **argv)
 {
     const struct option_line *lines[LINES_MAX];
+    size_t count = collect_lines(options->verb, lines);
     struct option table[LINES_MAX + 1];
     int c;
 
-    fill_getopt(table, lines, collect_lines(options->verb, lines));
+    fill_getopt(table, lines, count);
     opterr = 0;
     optind = 1;
     while ((c = getopt_long(argc, argv, ":h", table, NULL)) != -1) {

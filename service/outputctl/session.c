@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-enum { KEEP_ALIVE_S = 30, STEP_MAX_MS = 1000, RECEIVE_MAX = 256 };
+enum { KEEP_ALIVE_S = 30, WAIT_MAX_MS = 1000, RECEIVE_MAX = 256 };
 
 void session_random(char out[SESSION_RANDOM_SIZE])
 {
@@ -66,16 +66,16 @@ const char *session_error(const struct session *s)
     return mqtt_error(s->m);
 }
 
-int session_step(struct session *s, int wait_ms)
+int session_take(struct session *s)
 {
     bool more;
-    int count = mqtt_receive(s->m, RECEIVE_MAX, &more);
 
-    if (count != 0 || wait_ms <= 0)
-        return count;
-    /* A signal ends the wait, too: the caller looks at what it set. */
-    poll(&(struct pollfd){.fd = mqtt_fd(s->m), .events = POLLIN}, 1, wait_ms < STEP_MAX_MS ? wait_ms : STEP_MAX_MS);
     return mqtt_receive(s->m, RECEIVE_MAX, &more);
+}
+
+void session_wait(struct session *s, int wait_ms)
+{
+    poll(&(struct pollfd){.fd = mqtt_fd(s->m), .events = POLLIN}, 1, wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
 }
 
 int session_publish(struct session *s, const struct mqtt_publish *publish, uint64_t deadline_ms, int *token)
@@ -86,7 +86,8 @@ int session_publish(struct session *s, const struct mqtt_publish *publish, uint6
     while (r == -EAGAIN) {
         if (clock_now().mono_ms >= deadline_ms)
             return -ETIMEDOUT;
-        if (session_step(s, RETRY_MS) < 0)
+        session_wait(s, RETRY_MS);
+        if (session_take(s) < 0)
             return -ENOTCONN;
         r = mqtt_publish(s->m, publish, token);
     }

@@ -29,9 +29,12 @@ const char *session_error(const struct session *s);
  * token; -ETIMEDOUT, -ENOTCONN, -EINVAL. */
 int session_publish(struct session *s, const struct mqtt_publish *publish, uint64_t deadline_ms, int *token);
 
-/* Hands on what has come, and waits for it up to wait_ms (at most a second, for the keep-alive) where nothing has. The
- * number of messages, which may be 0 early; or -ENOTCONN. */
-int session_step(struct session *s, int wait_ms);
+/* Hands on what has come, to the handlers; never waits. The number of messages, or -ENOTCONN. */
+int session_take(struct session *s);
+
+/* Waits for more, after a session_take that had none: wait_ms at the longest, and at most a second, for the keep-alive.
+ * A signal ends it, too. */
+void session_wait(struct session *s, int wait_ms);
 
 /* Hex digits that nobody can guess. */
 void session_random(char out[SESSION_RANDOM_SIZE]);

@@ -105,7 +105,7 @@ static void put_what(struct buffer *out, const struct command *what)
 /* Never the payload, for its hash. */
 static void put_request(struct buffer *out, const struct hop *hop)
 {
-    if (hop->row->is_readable)
+    if (hop->row && hop->row->is_readable)
         put_what(out, &hop->row->what);
     put_text_member(out, "text", bytes_of_text(hop->text));
     put_text_member(out, "reply_topic", hop->reply_topic);

@@ -163,7 +163,7 @@ static bool has_enough(const struct watch *w)
 static void run(struct watch *w)
 {
     while (!is_ending && !has_enough(w) && !ferror(stdout)) {
-        int r = session_step(&w->session, w->view->wait_ms);
+        int r = session_take(&w->session);
 
         if (r < 0)
             reconnect(w);
@@ -172,6 +172,8 @@ static void run(struct watch *w)
         w->is_stale |= is_resized;
         is_resized = false;
         w->view->turn(w);
+        if (r == 0 && !is_ending)
+            session_wait(&w->session, w->view->wait_ms);
     }
 }
 

@@ -287,7 +287,7 @@ static enum row_end end_of(const struct answer *answer)
 static enum row_end put_verdict(const struct mqtt_message *message, struct buffer *out, const char **kind)
 {
     struct buffer json = {0};
-    struct answer answer;
+    struct answer answer = {0};
     int r = json_text_of_payload(encoding_of(message->content_type, message->payload), message->payload, &json);
 
     if (r == 0)

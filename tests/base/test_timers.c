@@ -35,7 +35,10 @@ static void expire(struct timers *t, uint64_t now_ms, int step)
     bool due = first && first->due_ms <= now_ms;
     struct timer *timer;
 
-    cr_assert_eq(timers_wait_ms(t, now_ms), !first ? -1 : due ? 0 : (int64_t)(first->due_ms - now_ms),
+    cr_assert_eq(timers_wait_ms(t, now_ms),
+                 !first ? -1
+                 : due  ? 0
+                        : (int64_t)(first->due_ms - now_ms),
                  "seed %d step %d", SEED, step);
     timer = timers_expire(t, now_ms);
     cr_assert_eq(timer, due ? &first->timer : NULL, "seed %d step %d", SEED, step);

@@ -90,7 +90,7 @@ struct load {
     uint64_t acks_out;
 };
 
-/* --- the trackers ------------------------------------------------------------------------------------------------- */
+/* --- the trackers --- */
 
 /* What stands behind the first `key`, blanks and colons skipped. Empty where there is no key. */
 static struct bytes scan_value(struct bytes text, const char *key)
@@ -171,7 +171,7 @@ static void publish_presence(struct load *load)
     }
 }
 
-/* --- the requester ------------------------------------------------------------------------------------------------ */
+/* --- the requester --- */
 
 static uint64_t tracker_of(const struct load *load, uint64_t sequence)
 {
@@ -233,7 +233,7 @@ static void take_reply(void *ctx, const struct packet_publish *reply)
     count_outcome(load, request, reply->payload);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------------------------- */
+/* --- the loop --- */
 
 static void turn(struct load *load, int wait_ms)
 {
@@ -329,7 +329,7 @@ static void wait_ready(struct load *load)
     die("no success within %d s", SILENCE_MAX_US / 1000000);
 }
 
-/* --- measuring ---------------------------------------------------------------------------------------------------- */
+/* --- measuring --- */
 
 /* The CPU time of all threads of the process, in nanoseconds; 0 for pid 0. */
 static uint64_t cpu_ns(uint64_t pid)
@@ -430,7 +430,7 @@ static void report(struct load *load, const struct stretch *s)
     puts("}");
 }
 
-/* --- options ------------------------------------------------------------------------------------------------------ */
+/* --- options --- */
 
 static const char usage_text[] = "usage: loadgen --broker HOST:PORT [options]\n"
                                  "  --trackers N      how many trackers take part (1000)\n"

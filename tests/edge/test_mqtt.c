@@ -4,12 +4,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "support/broker.h"
@@ -25,14 +22,6 @@ static void stop_broker(void)
 static void start_broker(void)
 {
     broker = broker_start(NULL);
-}
-
-/* Messages from another process, so that nothing but the connection under test runs in this one's paho. */
-static void publish_elsewhere(uint16_t port, const char *options, int count)
-{
-    char command[256];
-    snprintf(command, sizeof(command), "seq %d | mosquitto_pub -h 127.0.0.1 -p %u -l %s", count, port, options);
-    cr_assert_eq(system(command), 0);
 }
 
 TestSuite(mqtt, .init = start_broker, .fini = stop_broker, .timeout = 60);
@@ -146,10 +135,10 @@ Test(mqtt, version_3_1_1_acknowledges_each_token_once)
 Test(mqtt, quality_2_arrives_once)
 {
     struct probe *p = probe_start(broker_url(broker), "a/b", 2);
-    publish_elsewhere(broker_port(broker), "-t a/b -q 2", 50);
+    probe_publish_elsewhere(broker_port(broker), "-t a/b -q 2", 50);
     cr_assert(probe_wait(p, 50));
     cr_assert_eq(p->messages[49].qos, 2);
-    publish_elsewhere(broker_port(broker), "-t a/b -q 1", 1);
+    probe_publish_elsewhere(broker_port(broker), "-t a/b -q 1", 1);
     cr_assert(probe_wait(p, 51));
     cr_assert_eq(p->count, 51);
     probe_free(p);
@@ -174,7 +163,7 @@ Test(mqtt, retain_as_published_shows_the_flag_of_live_messages)
 
 Test(mqtt, no_retained_leaves_out_what_the_broker_keeps)
 {
-    publish_elsewhere(broker_port(broker), "-t kept -r", 1);
+    probe_publish_elsewhere(broker_port(broker), "-t kept -r", 1);
     struct probe *p = probe_start(broker_url(broker), NULL, 0);
     cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "kept", .no_retained = true}, 1), 0);
     probe_publish(p, "kept", "live", 0);
@@ -203,7 +192,7 @@ Test(mqtt, unsubscribed_topics_stay_away)
 Test(mqtt, receive_stops_at_max_and_says_that_there_is_more)
 {
     struct probe *p = probe_start(broker_url(broker), "a", 1);
-    publish_elsewhere(broker_port(broker), "-t a -q 1", 10);
+    probe_publish_elsewhere(broker_port(broker), "-t a -q 1", 10);
     bool more = false;
     while (p->count < 4) {
         cr_assert(probe_is_readable(p, 5000));
@@ -264,8 +253,7 @@ Test(mqtt, what_can_never_be_sent_is_refused)
     broker_stop(small);
 }
 
-/* --- never waits -----------------------------------------------------------------------------------------------------
- */
+/* --- never waits --- */
 
 Test(mqtt, publish_never_waits_for_a_peer_that_stopped_reading)
 {
@@ -312,135 +300,7 @@ Test(mqtt, a_publish_larger_than_the_send_buffer_goes_out)
     probe_free(p);
 }
 
-/* --- the cork --------------------------------------------------------------------------------------------------------
- */
-
-/* A client with a session that has five unread messages in its socket. */
-static struct probe *with_five_unread(void)
-{
-    struct probe *p = probe_new(broker_url(broker));
-    p->options.clean_start = false;
-    cr_assert_eq(probe_connect(p), 0);
-    cr_assert_not(mqtt_session_present(p->m));
-    cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "in", .qos = 1}, 1), 0);
-    publish_elsewhere(broker_port(broker), "-t in -q 1", 5);
-    return p;
-}
-
-/* How many messages, of the five, the broker sends again, and that they carry DUP. */
-static int count_redelivered(struct probe *p)
-{
-    probe_forget(p);
-    cr_assert_eq(probe_connect(p), 0);
-    cr_assert(mqtt_session_present(p->m));
-    publish_elsewhere(broker_port(broker), "-t in -q 1", 1);
-    do {
-        cr_assert(probe_wait(p, p->count + 1));
-    } while (p->messages[p->count - 1].dup);
-    for (int i = 0; i < p->count - 1; i++)
-        cr_assert(p->messages[i].dup);
-    return p->count - 1;
-}
-
-Test(mqtt, an_abort_throws_away_what_is_corked_so_that_the_broker_sends_it_again)
-{
-    struct probe *p = with_five_unread();
-    mqtt_cork(p->m, true);
-    cr_assert(probe_wait(p, 5));
-    cr_assert_not(p->messages[0].dup);
-    mqtt_abort(p->m);
-    cr_assert_not(mqtt_is_connected(p->m));
-    cr_assert_eq(mqtt_fd(p->m), -1);
-    cr_assert_eq(count_redelivered(p), 5);
-    probe_free(p);
-}
-
-Test(mqtt, what_was_uncorked_is_not_sent_again)
-{
-    struct probe *p = with_five_unread();
-    mqtt_cork(p->m, true);
-    cr_assert(probe_wait(p, 5));
-    mqtt_cork(p->m, false);
-    /* The answer to this one shows that the broker has read the PUBACKs before it. */
-    probe_publish(p, "after", "x", 1);
-    cr_assert(probe_wait_acked(p, 1));
-    mqtt_abort(p->m);
-    cr_assert_eq(count_redelivered(p), 0);
-    probe_free(p);
-}
-
-Test(mqtt, a_killed_process_has_acknowledged_nothing_that_was_corked)
-{
-    struct probe *p = probe_new(broker_url(broker));
-    p->options.clean_start = false;
-    pid_t child = fork();
-    if (child == 0) {
-        struct probe *mine = with_five_unread();
-        mqtt_cork(mine->m, true);
-        probe_wait(mine, 5);
-        raise(SIGKILL);
-    }
-    int status;
-    waitpid(child, &status, 0);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    snprintf(p->client_id, sizeof(p->client_id), "probe-%d-2", (int)child);
-    cr_assert_eq(count_redelivered(p), 5);
-    probe_free(p);
-}
-
-Test(mqtt, a_disconnect_sends_what_is_written_first)
-{
-    struct probe *other = probe_start(broker_url(broker), "out", 0);
-    /* Unread bytes in the socket would turn its close into a reset. */
-    struct probe *p = with_five_unread();
-    cr_assert(probe_is_readable(p, 5000));
-    mqtt_cork(p->m, true);
-    for (int i = 0; i < 200; i++)
-        cr_assert_eq(probe_publish(p, "out", "x", 0), 0);
-    mqtt_disconnect(p->m);
-    cr_assert_not(mqtt_is_connected(p->m));
-    cr_assert(probe_wait(other, 200));
-    /* And the unread ones were not acknowledged on the way out. */
-    cr_assert_eq(count_redelivered(p), 5);
-    probe_free(p);
-    probe_free(other);
-}
-
-Test(mqtt, messages_that_come_while_subscribing_are_kept)
-{
-    struct probe *p = with_five_unread();
-    cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "other", .qos = 1}, 1), 0);
-    cr_assert_not(probe_is_readable(p, 0));
-    bool more;
-    cr_assert_eq(mqtt_receive(p->m, 64, &more), 5);
-    probe_free(p);
-}
-
-Test(mqtt, subscribing_under_a_cork_acknowledges_nothing)
-{
-    struct probe *p = with_five_unread();
-    mqtt_cork(p->m, true);
-    uint64_t start_us = clock_mono_us();
-    cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "other", .qos = 1}, 1), 0);
-    cr_assert_lt(clock_mono_us() - start_us, 150000, "the SUBSCRIBE itself waited in the cork");
-    cr_assert_not(probe_is_readable(p, 0));
-    mqtt_abort(p->m);
-    cr_assert_eq(count_redelivered(p), 5);
-    probe_free(p);
-}
-
-Test(mqtt, unsubscribing_under_a_cork_does_not_wait_for_it_to_dry)
-{
-    struct probe *p = probe_start(broker_url(broker), "a", 1);
-    mqtt_cork(p->m, true);
-    uint64_t start_us = clock_mono_us();
-    cr_assert_eq(mqtt_unsubscribe(p->m, (const char *const[]){"a"}, 1), 0);
-    cr_assert_lt(clock_mono_us() - start_us, 150000);
-    probe_free(p);
-}
-
-/* --- losing the connection -------------------------------------------------------------------------------------------
- */
+/* --- losing the connection --- */
 
 static void expect_lost(struct probe *p)
 {
@@ -468,7 +328,7 @@ Test(mqtt, a_restarted_broker_is_noticed_and_keeps_the_session)
     expect_lost(p);
     cr_assert_eq(probe_connect(p), 0);
     cr_assert(mqtt_session_present(p->m));
-    publish_elsewhere(broker_port(broker), "-t in -q 1", 1);
+    probe_publish_elsewhere(broker_port(broker), "-t in -q 1", 1);
     cr_assert(probe_wait(p, 1));
     probe_free(p);
 }
@@ -498,8 +358,7 @@ Test(mqtt, the_keep_alive_holds_a_connection_and_notices_a_dead_one)
     probe_free(p);
 }
 
-/* --- handlers --------------------------------------------------------------------------------------------------------
- */
+/* --- handlers --- */
 
 static void answer(void *ctx, const struct mqtt_message *message)
 {
@@ -517,7 +376,7 @@ Test(mqtt, a_handler_may_publish)
     p->handlers.message = answer;
     cr_assert_eq(probe_connect(p), 0);
     cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "in", .qos = 1}, 1), 0);
-    publish_elsewhere(broker_port(broker), "-t in -q 1", 10);
+    probe_publish_elsewhere(broker_port(broker), "-t in -q 1", 10);
     cr_assert(probe_wait(p, 10));
     cr_assert(probe_wait(other, 10));
     cr_assert(probe_wait_acked(p, 10));

@@ -1,129 +1,34 @@
 #include "edge/mqtt.h"
 
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <openssl/evp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "support/broker.h"
 #include "support/mqtt_probe.h"
+#include "support/peer.h"
 
-/* --- a peer that is no good broker -----------------------------------------------------------------------------------
- */
-
-/* A process that serves one connection after the other with a function of the test. */
-struct peer {
-    pid_t pid;
-    int reports; /* what the function writes to its second descriptor */
-    char url[64];
-};
-
-typedef void peer_serve(int fd, int reports);
-
-static uint16_t real_port; /* of the broker that a peer may stand before */
-
-static int socket_to(uint16_t port, bool listens)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int r = listens ? bind(fd, (struct sockaddr *)&address, sizeof(address))
-                    : connect(fd, (struct sockaddr *)&address, sizeof(address));
-    if (r < 0 || (listens && listen(fd, 8) < 0))
-        abort();
-    return fd;
-}
-
-static struct peer start_peer(peer_serve *serve)
-{
-    struct peer peer;
-    int pipe_fds[2];
-    uint16_t port = broker_free_port();
-    int listener = socket_to(port, true);
-    cr_assert_eq(pipe(pipe_fds), 0);
-    pid_t parent = getpid();
-    peer.pid = fork();
-    if (peer.pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(pipe_fds[0]);
-        for (int fd; getppid() == parent && (fd = accept(listener, NULL, NULL)) >= 0; close(fd))
-            serve(fd, pipe_fds[1]);
-        _exit(0);
-    }
-    close(listener);
-    close(pipe_fds[1]);
-    peer.reports = pipe_fds[0];
-    snprintf(peer.url, sizeof(peer.url), "mqtt://127.0.0.1:%u", port);
-    return peer;
-}
-
-static void stop_peer(struct peer *peer)
-{
-    kill(peer->pid, SIGKILL);
-    waitpid(peer->pid, NULL, 0);
-    close(peer->reports);
-}
-
-static void relay(int a, int b)
-{
-    struct pollfd fds[2] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
-    while (poll(fds, 2, -1) > 0)
-        for (int i = 0; i < 2; i++) {
-            char data[4096];
-            ssize_t n = fds[i].revents ? recv(fds[i].fd, data, sizeof(data), 0) : 0;
-            if (fds[i].revents && (n <= 0 || send(fds[1 - i].fd, data, (size_t)n, MSG_NOSIGNAL) != n))
-                return;
-        }
-}
-
-/* Reports the protocol level of the CONNECT; refuses 5 with these bytes, hands anything else to the real broker. */
-static void refuse_5(int fd, int reports, const void *answer, size_t len)
-{
-    enum { LEVEL_AT = 8 }; /* after type, length, and the string "MQTT" with its length */
-    char connect_packet[512];
-    ssize_t n = recv(fd, connect_packet, sizeof(connect_packet), 0);
-    if (n <= LEVEL_AT)
-        return;
-    char level = (char)('0' + connect_packet[LEVEL_AT]);
-    if (write(reports, &level, 1) != 1)
-        return;
-    if (level == '5') {
-        send(fd, answer, len, MSG_NOSIGNAL);
-        return;
-    }
-    int broker_fd = socket_to(real_port, false);
-    send(broker_fd, connect_packet, (size_t)n, MSG_NOSIGNAL);
-    relay(fd, broker_fd);
-    close(broker_fd);
-}
-
-static void close_on_5(int fd, int reports)
-{
-    refuse_5(fd, reports, NULL, 0);
-}
+/* --- peers that are no good broker --- */
 
 static void refuse_5_as_5_does(int fd, int reports)
 {
-    refuse_5(fd, reports, "\x20\x03\x00\x84\x00", 5);
+    peer_refuse_5(fd, reports, "\x20\x03\x00\x84\x00", 5);
 }
 
 static void refuse_5_as_3_1_1_does(int fd, int reports)
 {
-    refuse_5(fd, reports, "\x20\x02\x00\x01", 4);
+    peer_refuse_5(fd, reports, "\x20\x02\x00\x01", 4);
 }
 
 static void refuse_client_id(int fd, int reports)
 {
-    refuse_5(fd, reports, "\x20\x03\x00\x85\x00", 5);
+    peer_refuse_5(fd, reports, "\x20\x03\x00\x85\x00", 5);
 }
 
 static void skip_packet(int fd)
@@ -192,15 +97,14 @@ static void pack_frames(int fd, int reports)
         send(fd, "\x82\x02\xd0\x00", 4, MSG_NOSIGNAL);
 }
 
-/* --- versions --------------------------------------------------------------------------------------------------------
- */
+/* --- versions --- */
 
 static struct broker *broker;
 
 static void start_broker(void)
 {
     broker = broker_start(NULL);
-    real_port = broker_port(broker);
+    peer_real_port = broker_port(broker);
 }
 
 static void stop_broker(void)
@@ -212,7 +116,7 @@ TestSuite(mqtt_connect, .init = start_broker, .fini = stop_broker, .timeout = 60
 
 static void expect_fallback(peer_serve *serve)
 {
-    struct peer peer = start_peer(serve);
+    struct peer peer = peer_start(serve);
     struct probe *p = probe_new(peer.url);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
@@ -226,12 +130,12 @@ static void expect_fallback(peer_serve *serve)
     cr_assert_eq(read(peer.reports, levels, 4), 4);
     cr_assert_str_eq(levels, "5454", "every connect begins with version 5");
     probe_free(p);
-    stop_peer(&peer);
+    peer_stop(&peer);
 }
 
 Test(mqtt_connect, falls_back_where_a_broker_closes_on_version_5)
 {
-    expect_fallback(close_on_5);
+    expect_fallback(peer_close_on_5);
 }
 
 Test(mqtt_connect, falls_back_where_a_broker_refuses_version_5)
@@ -246,7 +150,7 @@ Test(mqtt_connect, falls_back_where_an_old_broker_refuses_version_5)
 
 Test(mqtt_connect, a_refused_client_id_does_not_fall_back)
 {
-    struct peer peer = start_peer(refuse_client_id);
+    struct peer peer = peer_start(refuse_client_id);
     struct probe *p = probe_new(peer.url);
     cr_assert_eq(probe_connect(p), -EPROTO);
     cr_assert_str_eq(mqtt_error(p->m), "refused: client id not valid");
@@ -254,7 +158,7 @@ Test(mqtt_connect, a_refused_client_id_does_not_fall_back)
     kill(peer.pid, SIGKILL); /* ends the pipe */
     char levels[8];
     cr_assert_eq(read(peer.reports, levels, sizeof(levels)), 1);
-    stop_peer(&peer);
+    peer_stop(&peer);
 }
 
 Test(mqtt_connect, a_wrong_password_is_refused_by_name)
@@ -284,8 +188,7 @@ Test(mqtt_connect, a_wrong_password_is_refused_by_name)
     unlink(command);
 }
 
-/* --- the list, and nobody there --------------------------------------------------------------------------------------
- */
+/* --- the list, and nobody there --- */
 
 Test(mqtt_connect, the_next_url_follows_a_failure_and_the_same_one_a_success)
 {
@@ -337,36 +240,35 @@ Test(mqtt_connect, an_unknown_host_or_scheme_says_so)
     probe_free(p);
 }
 
-/* --- what a broker says later ----------------------------------------------------------------------------------------
- */
+/* --- what a broker says later --- */
 
 Test(mqtt_connect, a_goodbye_of_the_broker_is_passed_on)
 {
-    struct peer peer = start_peer(say_goodbye);
+    struct peer peer = peer_start(say_goodbye);
     struct probe *p = probe_new(peer.url);
     cr_assert_eq(probe_connect(p), 0);
     cr_assert_not(probe_wait(p, 1));
     cr_assert_eq(mqtt_fd(p->m), -1);
     cr_assert_str_eq(mqtt_error(p->m), "the broker disconnected: Server shutting down");
     probe_free(p);
-    stop_peer(&peer);
+    peer_stop(&peer);
 }
 
 Test(mqtt_connect, a_refused_filter_is_named)
 {
-    struct peer peer = start_peer(refuse_second_filter);
+    struct peer peer = peer_start(refuse_second_filter);
     struct probe *p = probe_new(peer.url);
     cr_assert_eq(probe_connect(p), 0);
     const struct mqtt_filter filters[] = {{.filter = "mine/#", .qos = 1}, {.filter = "not/mine", .qos = 1}};
     cr_assert_eq(mqtt_subscribe(p->m, filters, 2), -EACCES);
     cr_assert_str_eq(mqtt_error(p->m), "refused: not/mine (Not authorized)");
     probe_free(p);
-    stop_peer(&peer);
+    peer_stop(&peer);
 }
 
 Test(mqtt_connect, packets_that_share_a_websocket_frame_arrive_with_the_next_ping)
 {
-    struct peer peer = start_peer(pack_frames);
+    struct peer peer = peer_start(pack_frames);
     char url[64];
     snprintf(url, sizeof(url), "ws%s", strchr(peer.url, ':'));
     struct probe *p = probe_new(url);
@@ -375,5 +277,5 @@ Test(mqtt_connect, packets_that_share_a_websocket_frame_arrive_with_the_next_pin
     cr_assert(probe_wait(p, 3));
     cr_assert_str_eq(p->messages[2].topic, "c");
     probe_free(p);
-    stop_peer(&peer);
+    peer_stop(&peer);
 }

@@ -161,19 +161,15 @@ Test(mqtt_transports, plain_and_tls_do_not_meet)
     expect_refused(probe_to("mqtt", tls_port), "");
 }
 
-/* --- bytes that hide in a decoder ------------------------------------------------------------------------------------
- */
+/* --- bytes that hide in a decoder --- */
 
 /* Every message of the burst must come without the socket becoming readable for nothing but old bytes: a receive that
  * stopped too early leaves some behind, and then the poll times out. */
-static void expect_burst(struct probe *p, const char *filter_options, uint8_t qos)
+static void expect_burst(struct probe *p, const char *options, uint8_t qos)
 {
     cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
     cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "a", .qos = qos}, 1), 0);
-    char command[160];
-    snprintf(command, sizeof(command), "seq 500 | mosquitto_pub -h 127.0.0.1 -p %u -l -t a %s", broker_port(broker),
-             filter_options);
-    cr_assert_eq(system(command), 0);
+    probe_publish_elsewhere(broker_port(broker), options, 500);
     bool more = false;
     while (p->count < 500) {
         cr_assert(more || probe_is_readable(p, 3000), "%d of 500 and nothing more to read", p->count);
@@ -186,19 +182,19 @@ static void expect_burst(struct probe *p, const char *filter_options, uint8_t qo
 
 Test(mqtt_transports, a_burst_over_tls_leaves_nothing_behind)
 {
-    expect_burst(probe_to("mqtts", tls_port), "-q 0", 0);
-    expect_burst(probe_to("mqtts", tls_port), "-q 1", 1);
+    expect_burst(probe_to("mqtts", tls_port), "-t a -q 0", 0);
+    expect_burst(probe_to("mqtts", tls_port), "-t a -q 1", 1);
 }
 
 Test(mqtt_transports, a_burst_over_websockets_leaves_nothing_behind)
 {
-    expect_burst(probe_to("ws", ws_port), "-q 0", 0);
-    expect_burst(probe_to("ws", ws_port), "-q 1", 1);
+    expect_burst(probe_to("ws", ws_port), "-t a -q 0", 0);
+    expect_burst(probe_to("ws", ws_port), "-t a -q 1", 1);
 }
 
 Test(mqtt_transports, a_burst_over_tls_and_websockets_leaves_nothing_behind)
 {
-    expect_burst(probe_to("wss", wss_port), "-q 1", 1);
+    expect_burst(probe_to("wss", wss_port), "-t a -q 1", 1);
 }
 
 /* The acknowledgements of a burst of our own, of MQTT 3.1.1 too, where paho does not tell of them. */
@@ -259,8 +255,7 @@ Test(mqtt_transports, a_large_message_arrives_whole)
     expect_large(probe_to("wss", wss_port));
 }
 
-/* --- the cork, encrypted ---------------------------------------------------------------------------------------------
- */
+/* --- the cork, encrypted --- */
 
 static void expect_cork_holds(struct probe *p)
 {
@@ -271,9 +266,7 @@ static void expect_cork_holds(struct probe *p)
     uint64_t start_us = clock_mono_us();
     cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "b", .qos = 1}, 1), 0);
     cr_assert_lt(clock_mono_us() - start_us, 150000, "the SUBSCRIBE waited in the cork");
-    char command[128];
-    snprintf(command, sizeof(command), "seq 10 | mosquitto_pub -h 127.0.0.1 -p %u -l -t a -q 1", broker_port(broker));
-    cr_assert_eq(system(command), 0);
+    probe_publish_elsewhere(broker_port(broker), "-t a -q 1", 10);
     cr_assert(probe_wait(p, 10));
     mqtt_abort(p->m);
     probe_forget(p);

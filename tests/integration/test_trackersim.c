@@ -65,7 +65,7 @@ static void set_command(int tracker_id, int command_id)
     simulator_command(probe, tracker_id, bytes_of_text(payload));
 }
 
-/* --- acks -------------------------------------------------------------------------------------------------------- */
+/* --- acks --- */
 
 Test(trackersim, a_silent_tracker_acks_nothing_before_another_ones_ack)
 {
@@ -182,7 +182,7 @@ Test(trackersim, the_prefix_goes_before_every_topic)
     expect_message(3, "site7/tracker/7/status", "offline");
 }
 
-/* --- repeated commands ------------------------------------------------------------------------------------------- */
+/* --- repeated commands --- */
 
 Test(trackersim, a_command_id_that_comes_twice_to_a_tracker_is_reported)
 {
@@ -218,7 +218,7 @@ Test(trackersim, text_families_take_the_id_from_the_correlation)
     cr_assert(strstr(sim->output, "seen=4 distinct=2 REPEATED=1 without_id=1 "), "%s", sim->output);
 }
 
-/* --- chance ------------------------------------------------------------------------------------------------------ */
+/* --- chance --- */
 
 enum { THROWN_COMMANDS = 40 };
 
@@ -269,7 +269,7 @@ Test(trackersim, a_seed_decides_what_becomes_of_each_command)
     cr_assert(strchr(first, 's') && strchr(first, 'r') && strchr(first, 'u') && strchr(first, '-'), "%s", first);
 }
 
-/* --- presence and life ------------------------------------------------------------------------------------------- */
+/* --- presence and life --- */
 
 Test(trackersim, presence_is_retained_at_the_start_and_at_the_end)
 {
@@ -374,7 +374,7 @@ Test(trackersim, it_ends_when_enough_commands_were_answered)
     expect_message(7, "tracker/7/status", "offline");
 }
 
-/* --- mistakes ---------------------------------------------------------------------------------------------------- */
+/* --- mistakes --- */
 
 static const struct mistake {
     const char *arguments;

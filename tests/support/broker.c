@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static void launch(struct broker *b)
         give_up(b, "it does not listen");
 }
 
-struct broker *broker_start(const char *extra_config)
+static struct broker *make(void)
 {
     struct broker *b = calloc(1, sizeof(*b));
     if (!b)
@@ -126,16 +127,51 @@ struct broker *broker_start(const char *extra_config)
         give_up(NULL, b->directory);
     snprintf(b->config_path, sizeof(b->config_path), "%s/mosquitto.conf", b->directory);
     snprintf(b->log_path, sizeof(b->log_path), "%s/mosquitto.log", b->directory);
+    return b;
+}
+
+struct broker *broker_start(const char *extra_config)
+{
+    struct broker *b = make();
     write_config(b, extra_config);
+    launch(b);
+    return b;
+}
+
+static void run_shell(const struct broker *b, const char *format, ...)
+{
+    char command[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof(command), format, arguments);
+    va_end(arguments);
+    if (system(command) != 0)
+        give_up(b, command);
+}
+
+struct broker *broker_start_shipped(const char *config_path, const char *const *users)
+{
+    struct broker *b = make();
+    run_shell(b, "cp $(dirname %s)/* %s/", config_path, b->directory);
+    run_shell(b,
+              "sed -e 's|^listener 1883$|user root\\nlistener %u 127.0.0.1|' -e 's|/etc/mosquitto/|%s/|' "
+              "-e 's|/var/lib/mosquitto/|%s/|' %s > %s",
+              b->port, b->directory, b->directory, config_path, b->config_path);
+    run_shell(b, "touch %s/passwd", b->directory);
+    for (; *users; users++)
+        run_shell(b, "mosquitto_passwd -b %s/passwd %s secret", b->directory, *users);
     launch(b);
     return b;
 }
 
 static void end(struct broker *b)
 {
+    if (b->pid == 0)
+        return;
     kill(b->pid, SIGCONT);
     kill(b->pid, SIGTERM);
     waitpid(b->pid, NULL, 0);
+    b->pid = 0;
 }
 
 void broker_stop(struct broker *b)
@@ -143,7 +179,7 @@ void broker_stop(struct broker *b)
     if (!b)
         return;
     end(b);
-    static const char *const files[] = {"mosquitto.conf", "mosquitto.log", "mosquitto.db"};
+    static const char *const files[] = {"mosquitto.conf", "mosquitto.log", "mosquitto.db", "acl", "passwd"};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char path[128];
         snprintf(path, sizeof(path), "%s/%s", b->directory, files[i]);
@@ -157,6 +193,23 @@ void broker_restart(struct broker *b)
 {
     end(b);
     launch(b);
+}
+
+void broker_halt(struct broker *b)
+{
+    end(b);
+}
+
+void broker_resume(struct broker *b)
+{
+    launch(b);
+}
+
+void broker_lose(const struct broker *b)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/mosquitto.db", b->directory);
+    unlink(path);
 }
 
 void broker_freeze(struct broker *b)

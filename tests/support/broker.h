@@ -12,11 +12,19 @@ struct broker;
  * belongs there. Sessions and retained messages outlive broker_restart and broker_kill does not save them. */
 struct broker *broker_start(const char *extra_config);
 
+/* With this configuration file, such as the shipped one: only its port 1883 and its folders /etc/mosquitto and
+ * /var/lib/mosquitto become the test's own, and a folder's files (acl, say) are copied there. Every user of the list,
+ * which ends with NULL, has the password "secret". */
+struct broker *broker_start_shipped(const char *config_path, const char *const *users);
+
 /* Also deletes its directory. Takes NULL. */
 void broker_stop(struct broker *b);
 
-void broker_restart(struct broker *b); /* SIGTERM, so that it saves its sessions; the same port */
-void broker_freeze(struct broker *b);  /* SIGSTOP */
+void broker_restart(struct broker *b);    /* SIGTERM, so that it saves its sessions; the same port */
+void broker_halt(struct broker *b);       /* SIGTERM, so that it saves its sessions */
+void broker_resume(struct broker *b);     /* after broker_halt, on the same port */
+void broker_lose(const struct broker *b); /* while it is halted: it forgets sessions and retained messages */
+void broker_freeze(struct broker *b);     /* SIGSTOP */
 void broker_thaw(struct broker *b);
 
 const char *broker_url(const struct broker *b); /* mqtt://127.0.0.1:PORT */

@@ -47,6 +47,10 @@ struct probe *probe_start(const char *url, const char *filter, uint8_t qos);
 /* Publishes text; a failure other than -EAGAIN, which is returned, ends the test. */
 int probe_publish(struct probe *p, const char *topic, const char *payload, uint8_t qos);
 
+/* So many messages "1", "2", … from another process (mosquitto_pub with these options, which name
+ * the topic), so that nothing but the connection under test runs in this one's paho. */
+void probe_publish_elsewhere(uint16_t port, const char *options, int count);
+
 /* Polls and receives until so many messages (acknowledgements) have come in all. False when ten seconds did not do. */
 bool probe_wait(struct probe *p, int count);
 bool probe_wait_acked(struct probe *p, int count);

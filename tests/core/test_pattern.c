@@ -1,0 +1,160 @@
+#include "core/pattern.h"
+
+#include <criterion/criterion.h>
+
+TestSuite(pattern, .timeout = 30);
+
+static struct pattern *compiled(const char *text)
+{
+    const char *error = NULL;
+    struct pattern *p = pattern_compile(text, &error);
+
+    cr_assert(p, "%s: %s", text, error);
+    return p;
+}
+
+static bool matches(const char *text, struct bytes subject)
+{
+    struct pattern *p = compiled(text);
+    struct bytes key;
+    bool matched = pattern_match(p, subject, &key);
+
+    pattern_free(p);
+    return matched;
+}
+
+Test(pattern, matches_somewhere_in_the_bytes)
+{
+    cr_expect(matches("OK", bytes_of_text("setdigout OK\r\n")));
+    cr_expect(matches("^OK", bytes_of_text("OK")));
+    cr_expect_not(matches("^OK", bytes_of_text("not OK")));
+    cr_expect_not(matches("OK", bytes_of_text("ok")));
+}
+
+Test(pattern, mistake_is_told)
+{
+    static const struct {
+        const char *text;
+        const char *error;
+    } cases[] = {
+        {"(a", "missing closing parenthesis"},
+        {"[a", "missing terminating ] for character class"},
+        {"*", "quantifier does not follow a repeatable item"},
+        {"(*UTF)a", "using UTF is disabled by the application"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *error = NULL;
+
+        cr_expect_null(pattern_compile(cases[i].text, &error));
+        cr_assert_not_null(error);
+        cr_expect_str_eq(error, cases[i].error);
+    }
+}
+
+Test(pattern, key_is_what_its_group_captured)
+{
+    struct pattern *p = compiled("^CMD;(?<device>[^;]*);(?<key>[^;]*)(;|$)");
+    struct bytes key;
+
+    cr_expect(pattern_has_key(p));
+    cr_assert(pattern_match(p, bytes_of_text("CMD;907126119;Enable1;x"), &key));
+    cr_expect(bytes_equal_text(key, "Enable1"));
+    cr_assert(pattern_match(p, bytes_of_text("CMD;;"), &key));
+    cr_expect_not_null(key.data, "an empty capture is a capture");
+    cr_expect_eq(key.len, 0);
+    pattern_free(p);
+}
+
+Test(pattern, without_a_match_there_is_no_key)
+{
+    struct pattern *p = compiled("^(?<key>a)b");
+    struct bytes key = bytes_of_text("left over");
+
+    cr_expect_not(pattern_match(p, bytes_of_text("ac"), &key));
+    cr_expect_null(key.data);
+    pattern_free(p);
+}
+
+Test(pattern, group_that_took_no_part_is_no_key)
+{
+    struct pattern *last = compiled("a|b(?<key>c)");
+    struct pattern *middle = compiled("(?:a|b(?<key>c))(d)");
+    struct bytes key;
+
+    cr_assert(pattern_match(last, bytes_of_text("a"), &key));
+    cr_expect_null(key.data);
+    cr_assert(pattern_match(middle, bytes_of_text("ad"), &key));
+    cr_expect_null(key.data);
+    cr_assert(pattern_match(middle, bytes_of_text("bcd"), &key));
+    cr_expect(bytes_equal_text(key, "c"));
+    pattern_free(last);
+    pattern_free(middle);
+}
+
+Test(pattern, without_a_key_group_there_is_no_key)
+{
+    struct pattern *none = compiled("a(b)");
+    struct pattern *other = compiled("a(?<keys>b)");
+    struct bytes key;
+
+    cr_expect_not(pattern_has_key(none));
+    cr_expect_not(pattern_has_key(other));
+    cr_assert(pattern_match(none, bytes_of_text("ab"), &key));
+    cr_expect_null(key.data);
+    pattern_free(none);
+    pattern_free(other);
+}
+
+Test(pattern, binary_subjects_are_bytes)
+{
+    const struct bytes subject = bytes_of("\x00\xff\x80\x0D\x00\x01", 6);
+    struct pattern *p = compiled("^\\x00\\xff(?<key>.+)\\x00");
+    struct bytes key;
+
+    cr_assert(pattern_match(p, subject, &key));
+    cr_expect(bytes_equal(key, bytes_of("\x80\x0D", 2)));
+    cr_expect(matches("\\x00\\x01\\z", subject), "a NUL does not end the subject");
+    cr_expect_not(matches("\\x02", bytes_of("\x00\x02", 1)), "the length does");
+    cr_expect(matches("^.$", bytes_of("\xC3", 1)), "a byte is a character, UTF-8 or not");
+    pattern_free(p);
+}
+
+Test(pattern, empty_subject_matches_what_takes_nothing)
+{
+    cr_expect(matches("^$", (struct bytes){0}));
+    cr_expect(matches("", bytes_of("", 0)));
+    cr_expect_not(matches("a", (struct bytes){0}));
+}
+
+/* The first alternative can be tried in 2^n ways before the second one matches. */
+static const char catastrophic[] = "^(?:(a+)+c|a+b)$";
+
+Test(pattern, that_runs_into_its_limit_does_not_match)
+{
+    struct pattern *p = compiled(catastrophic);
+    char subject[64];
+    struct bytes key;
+
+    memset(subject, 'a', sizeof subject);
+    subject[sizeof subject - 1] = 'b';
+    for (int i = 0; i < 100; i++)
+        cr_assert_not(pattern_match(p, bytes_of(subject, sizeof subject), &key));
+    cr_expect(pattern_match(p, bytes_of_text("aaaab"), &key), "and serves again afterwards");
+    pattern_free(p);
+}
+
+Test(pattern, that_backtracks_at_every_place_of_a_long_subject_ends_too)
+{
+    static char subject[16384];
+
+    memset(subject, 'a', sizeof subject);
+    for (size_t i = 24; i < sizeof subject; i += 25)
+        subject[i] = 'x';
+    cr_expect_not(matches("(?:a+)+[bc]", bytes_of(subject, sizeof subject)));
+}
+
+Test(pattern, free_takes_null)
+{
+    pattern_free(NULL);
+}

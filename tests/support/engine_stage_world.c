@@ -1,0 +1,221 @@
+/* The world of the stage: who there is, what they may, and how their trackers are commanded. */
+#include "support/engine_stage.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+/* --- profiles --- */
+
+static const struct profile_description echo = {
+    .name = "echo",
+    .models = (const char *const[]){"echo"},
+    .model_count = 1,
+    .outputs = 2,
+    .set = true,
+    .encoding = PROFILE_TEXT,
+    .framing = FRAMING_LINES,
+    .match = MATCH_ECHO,
+    .set_text = "{enable?Enable:Disable}{output}\r",
+    .echo = "{enable?Enable:Disable}{output}",
+    .success = {"^OK;(?<key>[A-Za-z]+[0-9]+)$"},
+    .refused = {"^NO;(?<key>[A-Za-z]+[0-9]+)$"},
+    .unsupported = {"^WHAT;(?<key>[A-Za-z]+[0-9]+)$"},
+};
+
+static const struct profile_description fifo = {
+    .name = "fifo",
+    .models = (const char *const[]){"fifo"},
+    .model_count = 1,
+    .outputs = 2,
+    .set = true,
+    .set_all = true,
+    .quarantine_ms = 3000,
+    .encoding = PROFILE_TEXT,
+    .match = MATCH_FIFO,
+    .set_text = "out {output} {enable?1:0}",
+    .set_all_text = "all {states on='1' off='0'}",
+    .success = {"^OK$"},
+    .refused = {"^ERR$"},
+    .unsupported = {"^UNKNOWN$"},
+};
+
+static const struct profile_description stated = {
+    .name = "stated",
+    .models = (const char *const[]){"stated"},
+    .model_count = 1,
+    .outputs = 3,
+    .set = true,
+    .set_all = true,
+    .encoding = PROFILE_TEXT,
+    .match = MATCH_ECHO,
+    .set_text = "all {states on='1' off='0'}",
+    .set_all_text = "all {states on='1' off='0'}",
+    .echo = "{states on='1' off='0'}",
+    .success = {"^now (?<key>[01]+)$"},
+};
+
+static const struct profile_description batch = {
+    .name = "batch",
+    .models = (const char *const[]){"batch"},
+    .model_count = 1,
+    .outputs = 2,
+    .set_all = true,
+    .encoding = PROFILE_TEXT,
+    .match = MATCH_FIFO,
+    .set_all_text = "all {states on='1' off='0'}",
+    .success = {"^OK$"},
+};
+
+static const struct profile_description own = {
+    .name = "own",
+    .models = (const char *const[]){"own"},
+    .model_count = 1,
+    .outputs = 2,
+    .set = true,
+    .set_all = true,
+    .ack_timeout_ms = 4000,
+    .encoding = PROFILE_JSON,
+    .match = MATCH_ID,
+    .command_topic = "dev/{device_id}/command",
+    .ack_topic = "dev/{device_id}/ack",
+    .presence_topic = "dev/{device_id}/presence",
+    .state_topic = "dev/{device_id}/state",
+};
+
+struct profiles *stage_profiles(void)
+{
+    static const struct profile_description *const all[] = {&echo, &fifo, &stated, &batch, &own};
+    struct profiles *profiles = profiles_new(stage->config.prefix);
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const char *key = NULL;
+        const char *error = NULL;
+        struct profile *p;
+
+        if (stage->without_profile && strcmp(stage->without_profile, all[i]->name) == 0)
+            continue;
+        p = profile_new(all[i], stage->config.prefix, &key, &error);
+        cr_assert(p, "profile %s: %s: %s", all[i]->name, key, error);
+        cr_assert_eq(profiles_add(profiles, p, &error), 0);
+    }
+    return profiles;
+}
+
+/* --- registry --- */
+
+static const struct registry_user users[STAGE_USERS] = {{USER_OWNER, false}, {USER_BLOCKED, true}, {USER_OTHER, false}};
+
+static int32_t trackers_of_sub[] = {TRACKER_FOREIGN, TRACKER_JSON};
+
+static const struct {
+    const char *hash;
+    int32_t user_id;
+    bool master;
+    bool may_set_output;
+    bool listed;
+    bool is_short;
+} sessions[STAGE_SESSIONS] = {
+    {HASH_MASTER, USER_OWNER, .master = true},    {HASH_SUB, USER_OWNER, .may_set_output = true, .listed = true},
+    {HASH_WATCHER, USER_OWNER, .master = false},  {HASH_SHORT, USER_OWNER, .master = true, .is_short = true},
+    {HASH_BLOCKED, USER_BLOCKED, .master = true}, {HASH_OTHER, USER_OTHER, .master = true},
+};
+
+static const struct {
+    int32_t id;
+    const char *model;
+    uint8_t outputs;
+} trackers[STAGE_TRACKERS] = {
+    {TRACKER_JSON, "generic_json", 3},
+    {TRACKER_JSON_2, "generic_json", 3},
+    {TRACKER_MSGPACK, "generic_msgpack", 3},
+    {TRACKER_ECHO, "echo", 0},
+    {TRACKER_FIFO, "fifo", 0},
+    {TRACKER_STATED, "stated", 0},
+    {TRACKER_WIDE, "generic_json", 64},
+    {TRACKER_BLOCKED, "generic_json", 3},
+    {TRACKER_CLONE, "generic_json", 3},
+    {TRACKER_MODELLESS, "abacus", 3},
+    {TRACKER_FOREIGN, "generic_json", 3},
+    {TRACKER_RESERVED, "generic_json", 3},
+    {TRACKER_BATCH, "batch", 0},
+    {TRACKER_OWN, "own", 0},
+};
+
+static void fill_session(struct stage_session *to, size_t i, int64_t now_wall_ms)
+{
+    to->hash = sessions[i].hash;
+    to->session = (struct registry_session){
+        .hash_sha256 = digest_of(bytes_of_text(sessions[i].hash)),
+        .user_id = sessions[i].user_id,
+        .master = sessions[i].master,
+        .may_set_output = sessions[i].may_set_output,
+        .all_trackers = !sessions[i].listed,
+        .expires_at_ms = sessions[i].is_short ? now_wall_ms + STAGE_SHORT_MS : INT64_MAX,
+        .trackers = sessions[i].listed ? trackers_of_sub : NULL,
+        .tracker_count = sessions[i].listed ? sizeof trackers_of_sub / sizeof *trackers_of_sub : 0,
+    };
+}
+
+static void fill_tracker(struct stage_tracker *to, size_t i)
+{
+    int32_t id = trackers[i].id;
+
+    to->model = trackers[i].model;
+    snprintf(to->device_id, sizeof to->device_id, "IMEI-%d", (int)id);
+    to->tracker = (struct registry_tracker){
+        .id = id,
+        .user_id = id == TRACKER_FOREIGN ? USER_OTHER : USER_OWNER,
+        .outputs = trackers[i].outputs,
+        .blocked = id == TRACKER_BLOCKED,
+        .clone = id == TRACKER_CLONE,
+        .has_reserved = id == TRACKER_RESERVED,
+        .reserved = id == TRACKER_RESERVED,
+        .device_id = to->device_id,
+    };
+}
+
+void stage_fill_world(struct stage *s)
+{
+    memcpy(s->users, users, sizeof users);
+    for (size_t i = 0; i < STAGE_SESSIONS; i++)
+        fill_session(&s->sessions[i], i, s->now.wall_ms);
+    for (size_t i = 0; i < STAGE_TRACKERS; i++)
+        fill_tracker(&s->trackers[i], i);
+}
+
+struct registry *stage_registry(void)
+{
+    struct registry *registry = stage->no_registry ? NULL : registry_new();
+
+    for (size_t i = 0; registry && i < STAGE_USERS; i++)
+        cr_assert(stage->users[i].id == 0 || registry_add_user(registry, &stage->users[i]) == 0);
+    for (size_t i = 0; registry && i < STAGE_SESSIONS; i++)
+        cr_assert(!stage->sessions[i].hash || registry_add_session(registry, &stage->sessions[i].session) == 0);
+    for (size_t i = 0; registry && i < STAGE_TRACKERS; i++) {
+        const struct stage_tracker *t = &stage->trackers[i];
+
+        cr_assert(t->tracker.id == 0 || registry_add_tracker(registry, &t->tracker, t->model) == 0);
+    }
+    return registry;
+}
+
+struct stage_tracker *stage_tracker(int32_t id)
+{
+    cr_assert(id >= TRACKER_JSON && id < TRACKER_END);
+    return &stage->trackers[id - TRACKER_JSON];
+}
+
+struct stage_session *stage_session(const char *hash)
+{
+    for (size_t i = 0; i < STAGE_SESSIONS; i++) {
+        if (stage->sessions[i].hash && strcmp(stage->sessions[i].hash, hash) == 0)
+            return &stage->sessions[i];
+    }
+    cr_assert_fail("no such session");
+    return NULL;
+}
+
+struct registry_user *stage_user(int32_t id)
+{
+    return &stage->users[id - USER_OWNER];
+}
