@@ -83,8 +83,8 @@ struct config {
     char *tls_paths[3];
 };
 
-/* With defaults where there are mistakes, so that the other files can be looked at all the same: not to be used when any
- * were added. NULL where the file cannot be read at all. */
+/* With defaults where there are mistakes, so that the other files can be looked at all the same: not to be used when
+ * any were added. NULL where the file cannot be read at all. */
 struct config *config_read(const char *path, struct mistakes *mistakes);
 void config_free(struct config *c); /* takes NULL */
 

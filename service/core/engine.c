@@ -255,8 +255,17 @@ void engine_reply_delivered(struct engine *e, uint64_t id)
 
 /* --- time --- */
 
+/* Commanded before a restart, and its ack may have come since: the broker keeps it, and hands it over before presence
+ * has been read back. engine_presence_read sets the timer again. */
+static bool ack_may_be_kept(const struct engine *e, const struct pending *p)
+{
+    return p->state == PENDING_SENT && !e->presence_was_known;
+}
+
 static void deadline_passed(struct engine *e, struct pending *p)
 {
+    if (ack_may_be_kept(e, p))
+        return;
     engine_settle(e, p, CODE_OFFLINE, p->state == PENDING_SENT ? OUTCOME_UNKNOWN : OUTCOME_NOT_SENT);
 }
 

@@ -33,6 +33,7 @@ struct engine {
     struct instant now;      /* of the event that is being handled */
     int64_t newest_state_ms; /* of the states that were recovered; wall clock */
     bool presence_known;     /* false: being read back, and requests wait for it */
+    bool presence_was_known; /* at some time since the start */
     bool draining;
     bool journal_down;
     bool outbox_full;

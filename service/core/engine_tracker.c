@@ -233,8 +233,19 @@ void engine_presence_reading(struct engine *e)
     store_hold(&e->store, true);
 }
 
+/* Those that passed while the broker may have kept an ack fire at the next tick. */
+static void resume_deadlines(struct engine *e)
+{
+    struct pending *p;
+    size_t at = 0;
+
+    while ((p = map_next(&e->by_id, &at)))
+        timers_set(&e->timers, &p->deadline, p->deadline_ms);
+}
+
 void engine_presence_read(struct engine *e, struct instant now)
 {
+    bool first = !e->presence_was_known;
     int32_t *gone = malloc((e->trackers.online + 1) * sizeof *gone);
     const struct tracker *tracker;
     size_t count = 0;
@@ -242,7 +253,7 @@ void engine_presence_read(struct engine *e, struct instant now)
 
     CHECK(gone);
     e->now = now;
-    e->presence_known = true;
+    e->presence_known = e->presence_was_known = true;
     while ((tracker = map_next(&e->trackers.by_id, &at))) {
         if (tracker->online && tracker->presence_epoch != e->presence_epoch)
             gone[count++] = tracker->id;
@@ -250,6 +261,8 @@ void engine_presence_read(struct engine *e, struct instant now)
     for (size_t i = 0; i < count; i++)
         set_presence(e, gone[i], false);
     free(gone);
+    if (first)
+        resume_deadlines(e);
     if (!e->draining)
         store_hold(&e->store, false);
 }

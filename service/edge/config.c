@@ -262,8 +262,8 @@ static void check_reply_default(struct reading *r)
     buffer_put_text(&topic, mark ? mark + strlen("{action}") : "");
     if (!topic_is_publishable(buffer_bytes(&topic)) || memchr(topic.data, '{', topic.len))
         mistake(r, "topics.reply_default", "must make a topic with topics.prefix; {action} is the only placeholder");
-    if (topic_matches(bytes_of_text("api/tracker/output/+"),
-                      bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
+    else if (topic_matches(bytes_of_text("api/tracker/output/+"),
+                           bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
         mistake(r, "topics.reply_default", "must not be a topic of requests");
     buffer_release(&topic);
 }

@@ -11,11 +11,17 @@
 
 #include "base/check.h"
 
+/* LMDB writes new pages for a deletion too, and frees the old ones a turn later: without room kept for that, a journal
+ * that is full would stay so. */
+enum { MEGABYTE = 1024 * 1024, DELETING_MB = 1 };
+
 struct journal {
     MDB_env *env;
     MDB_dbi dbis[JOURNAL_KIND_COUNT];
     MDB_txn *txn; /* open while something is staged */
     int failed;   /* LMDB's code for the first thing of this turn that went wrong */
+    size_t size;  /* of what may be put, bytes */
+    size_t room;  /* what is left of that in this turn */
     int lock_fd;
     char error[256];
 };
@@ -68,10 +74,11 @@ static const char *open_env(struct journal *j, const char *path, uint32_t size_m
 {
     int rc = mdb_env_create(&j->env);
 
+    j->size = (size_t)size_mb * MEGABYTE;
     if (!rc)
         rc = mdb_env_set_maxdbs(j->env, JOURNAL_KIND_COUNT);
     if (!rc)
-        rc = mdb_env_set_mapsize(j->env, (size_t)size_mb * 1024 * 1024);
+        rc = mdb_env_set_mapsize(j->env, ((size_t)size_mb + DELETING_MB) * MEGABYTE);
     if (!rc)
         rc = mdb_env_open(j->env, path, MDB_NOSYNC | MDB_NOLOCK | MDB_NOTLS, 0600);
     if (!rc)
@@ -127,10 +134,74 @@ int64_t journal_touched_ms(const struct journal *j)
 
 /* --- writing --- */
 
+/* LMDB keeps the numbers of free pages in a table of its own: how many, then which. */
+static int sum_free_pages(MDB_cursor *cursor, size_t *pages)
+{
+    MDB_val key;
+    MDB_val list;
+    int rc;
+
+    while ((rc = mdb_cursor_get(cursor, &key, &list, MDB_NEXT)) == 0) {
+        size_t count;
+
+        memcpy(&count, list.mv_data, sizeof count);
+        *pages += count;
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int count_free_pages(struct journal *j, size_t *pages)
+{
+    MDB_cursor *cursor;
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(j->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc)
+        return rc;
+    rc = mdb_cursor_open(txn, 0, &cursor);
+    if (!rc) {
+        rc = sum_free_pages(cursor, pages);
+        mdb_cursor_close(cursor);
+    }
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+static int measure_room(struct journal *j)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    size_t free_pages = 0;
+    size_t used;
+    int rc = 0;
+
+    mdb_env_info(j->env, &info);
+    mdb_env_stat(j->env, &stat);
+    used = (info.me_last_pgno + 1) * stat.ms_psize;
+    if (used > j->size / 4 * 3) { /* before that there is no need to look */
+        rc = count_free_pages(j, &free_pages);
+        used -= free_pages * stat.ms_psize;
+    }
+    j->room = used < j->size ? j->size - used : 0;
+    return rc;
+}
+
 static bool begin(struct journal *j)
 {
-    if (!j->failed && !j->txn)
-        j->failed = mdb_txn_begin(j->env, NULL, 0, &j->txn);
+    if (!j->failed && !j->txn) {
+        j->failed = measure_room(j);
+        if (!j->failed)
+            j->failed = mdb_txn_begin(j->env, NULL, 0, &j->txn);
+    }
+    return !j->failed;
+}
+
+static bool takes(struct journal *j, size_t len)
+{
+    if (len > j->room)
+        j->failed = MDB_MAP_FULL;
+    else
+        j->room -= len;
     return !j->failed;
 }
 
@@ -145,7 +216,7 @@ void journal_put(struct journal *j, enum journal_kind kind, uint64_t id, struct 
     MDB_val key = key_of(&number);
     MDB_val value = {.mv_size = record.len, .mv_data = (void *)record.data};
 
-    if (begin(j))
+    if (begin(j) && takes(j, record.len))
         j->failed = mdb_put(j->txn, j->dbis[kind], &key, &value, 0);
 }
 

@@ -302,7 +302,8 @@ static void hand_on_acks(struct mqtt *m)
 /* MQTT 3.1.1, where paho tells no PUBACK to a single thread: what it no longer counts as pending was acknowledged. */
 static void find_acks4(struct mqtt *m)
 {
-    if (m->outstanding_count == 0)
+    /* With its connection paho forgets what was pending. */
+    if (m->outstanding_count == 0 || !MQTTClient_isConnected(m->link.client))
         return;
     MQTTClient_deliveryToken *pending = NULL;
     if (MQTTClient_getPendingDeliveryTokens(m->link.client, &pending) != MQTTCLIENT_SUCCESS)
@@ -394,7 +395,6 @@ int mqtt_receive(struct mqtt *m, int max, bool *more)
     int count = 0;
     m->room = 0; /* the socket is asked anew */
     m->is_receiving = true;
-    hand_on_acks(m); /* that came while subscribing */
     int r = receive_all(m, max, &count);
     m->is_receiving = false;
     /* Where a ping was not answered, paho closes and says nothing. */

@@ -97,7 +97,7 @@ static void on_connect_written(int fd, bool is_sent)
     watch.error[0] = '\0'; /* it was overcome: of two ways to check a host's name only one can succeed */
     if (!is_sent || !watch.is_readable)
         return;
-    uint8_t head[12];
+    uint8_t head[12] = {0};
     uint64_t now_ms = clock_now().mono_ms;
     int wait_ms = now_ms < watch.deadline_ms ? (int)(watch.deadline_ms - now_ms) : 0;
     poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, wait_ms);
@@ -109,7 +109,7 @@ static void on_trace(enum MQTTCLIENT_TRACE_LEVELS level, char *line)
 {
     size_t len = strlen(line);
     if (len > TIMESTAMP_LEN && strstr(line, " -> CONNECT "))
-        on_connect_written(atoi(line + TIMESTAMP_LEN), strcmp(line + len - 3, "(0)") == 0);
+        on_connect_written((int)strtol(line + TIMESTAMP_LEN, NULL, 10), strcmp(line + len - 3, "(0)") == 0);
     else if (watch.push_fd >= 0 && (strstr(line, " -> SUBSCRIBE ") || strstr(line, " -> UNSUBSCRIBE ")))
         mqtt_socket_push(watch.push_fd);
     else if (strstr(line, "X509_check_host"))

@@ -217,9 +217,9 @@ static struct profile *build(struct reading *r, const char *path, const char *pr
 
 struct profile *profile_file_read(const char *path, const char *prefix, struct mistakes *mistakes)
 {
+    unsigned before = mistakes->count;
     struct reading r = {.file = conf_open(path, mistakes)};
     struct profile *profile = NULL;
-    unsigned before = mistakes->count;
 
     if (!r.file)
         return NULL;

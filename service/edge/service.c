@@ -30,12 +30,10 @@ static void stage_put(void *ctx, enum journal_kind kind, uint64_t id, struct byt
         journal_put(s->journal, kind, id, record);
 }
 
+/* Also while nothing can be put: a full journal gets room in no other way. */
 static void stage_delete(void *ctx, enum journal_kind kind, uint64_t id)
 {
-    struct service *s = ctx;
-
-    if (!s->journal_down)
-        journal_delete(s->journal, kind, id);
+    journal_delete(((struct service *)ctx)->journal, kind, id);
 }
 
 static void stage_command(void *ctx, const struct engine_command *command)
@@ -223,6 +221,7 @@ static void take_signals(struct service *s)
 static void commit(struct service *s)
 {
     if (s->journal_down) {
+        journal_commit(s->journal); /* deletions alone; where they fail they are made up for by the next start */
         if (s->now.mono_ms - s->journal_tried_ms < JOURNAL_TRY_MS)
             return;
         s->journal_tried_ms = s->now.mono_ms;
@@ -322,8 +321,8 @@ static bool turn(struct service *s)
     bool more;
 
     s->now = clock_now();
+    mqtt_cork(s->mqtt, true); /* first: a reload and a drain subscribe and unsubscribe */
     take_signals(s);
-    mqtt_cork(s->mqtt, true);
     link_tick(s);
     received = link_receive(s, &more);
     engine_tick(s->engine, s->now);

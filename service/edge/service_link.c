@@ -65,17 +65,24 @@ void link_init(struct service *s)
     s->backoff_ms = s->first->broker.reconnect_min_ms;
 }
 
+/* Messages that came while a SUBACK was waited for have had their PUBACKs and wait inside paho: all of them belong into
+ * the journal of the turn that lets these PUBACKs out. */
 bool link_receive(struct service *s, bool *more)
 {
+    bool received = false;
     int n;
 
     *more = false;
     if (!mqtt_is_connected(s->mqtt))
         return false;
-    n = mqtt_receive(s->mqtt, RECEIVES_A_TURN, more);
+    do {
+        n = mqtt_receive(s->mqtt, RECEIVES_A_TURN, more);
+        received |= n > 0;
+    } while (n > 0 && *more && s->has_backlog);
+    s->has_backlog = false;
     if (n < 0)
         link_lost(s);
-    return n > 0;
+    return received;
 }
 
 /* --- backoff --- */
@@ -152,6 +159,7 @@ static int subscribe_to(struct service *s, const struct buffer *names, size_t co
         filters[i] = (struct mqtt_filter){.filter = at, .qos = 1, .no_retained = !is_presence};
         filters[i].retain_as_published = with_requests && i + 1 == count;
     }
+    s->has_backlog = true;
     r = mqtt_subscribe(s->mqtt, filters, count);
     s->subscribed_requests = r == 0 && with_requests;
     free(filters);
@@ -319,6 +327,7 @@ void link_stop_requests(struct service *s)
     struct buffer filter = {0};
     const char *name;
 
+    s->has_backlog = true;
     put_request_filter(s, &filter);
     name = (const char *)filter.data;
     if (mqtt_is_connected(s->mqtt) && s->subscribed_requests && mqtt_unsubscribe(s->mqtt, &name, 1) == -ENOTCONN)

@@ -23,6 +23,7 @@ struct service {
     /* connection */
     struct buffer filters; /* that the session at the broker has: names with their NULs, one behind the other */
     bool subscribed_requests;
+    bool has_backlog; /* paho may hold messages that it has acknowledged already */
     uint64_t connect_at_ms;
     uint32_t backoff_ms;
     uint64_t connected_ms; /* since when */

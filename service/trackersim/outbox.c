@@ -31,7 +31,7 @@ static struct bytes copy_to(uint8_t **at, struct bytes from)
 {
     struct bytes copy = bytes_of(from.data ? *at : NULL, from.len);
 
-    if (from.len)
+    if (from.data && from.len)
         memcpy(*at, from.data, from.len);
     *at += from.len;
     return copy;

@@ -69,6 +69,22 @@ Test(engine_crash, sent_and_never_acked_is_unknown_at_its_own_deadline)
     expect_reply(CODE_OFFLINE, OUTCOME_UNKNOWN);
 }
 
+Test(engine_crash, an_ack_that_the_broker_kept_beyond_the_deadline_is_success)
+{
+    const struct stage_command *command = stage_set_and_send(TRACKER_JSON, 1, true);
+
+    stage_turn();
+    stage_crash_and_recover();
+    stage_advance(60000);
+    expect_nothing();
+    stage_ack(command);
+    stage_turn();
+    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
+    stage_reconnect();
+    stage_advance(10000);
+    expect_nothing();
+}
+
 Test(engine_crash, settled_and_not_committed_is_settled_by_the_next_ack_or_the_deadline)
 {
     const struct stage_command *command = stage_set_and_send(TRACKER_JSON, 1, true);

@@ -49,7 +49,9 @@ struct walker {
 struct walk {
     uint64_t random;
     unsigned step;
-    bool crashes; /* else the journal fails at times */
+    unsigned happened[16]; /* by event */
+    bool crashes;          /* else the journal fails at times */
+    bool reading;          /* presence is being read back */
     struct wish *wishes;
     size_t count;
     size_t first_unsafe;         /* of the broker, wishes from here on come again after a crash */

@@ -51,6 +51,7 @@ static void on_command(const struct stage_command *command)
     struct stage_command *copy = calloc(1, sizeof *copy);
 
     HOLDS(w && w->now.state == WISH_PENDING && !w->sent && copy);
+    HOLDS(!walk.reading);
     w->now.staged = true;
     touch(w);
     copy->id = command->id;

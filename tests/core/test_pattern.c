@@ -144,12 +144,24 @@ Test(pattern, that_runs_into_its_limit_does_not_match)
     pattern_free(p);
 }
 
+Test(pattern, limit_is_far_below_a_second_and_far_above_an_ack)
+{
+    char subject[64];
+
+    memset(subject, 'a', sizeof subject);
+    subject[12] = 'b';
+    cr_expect(matches(catastrophic, bytes_of(subject, 13)), "some thousand steps");
+    subject[12] = 'a';
+    subject[20] = 'b';
+    cr_expect_not(matches(catastrophic, bytes_of(subject, 21)), "a million");
+}
+
 Test(pattern, that_backtracks_at_every_place_of_a_long_subject_ends_too)
 {
     static char subject[16384];
 
     memset(subject, 'a', sizeof subject);
-    for (size_t i = 24; i < sizeof subject; i += 25)
+    for (size_t i = 12; i < sizeof subject; i += 13) /* each place stays below the limit */
         subject[i] = 'x';
     cr_expect_not(matches("(?:a+)+[bc]", bytes_of(subject, sizeof subject)));
 }

@@ -189,14 +189,35 @@ Test(profile_build, echo_of_a_single_mode_may_hold_the_output)
     profile_unref(made(&d, ""));
 }
 
+static void take_kind(void *ctx, const struct ack_reading *reading)
+{
+    *(enum ack_kind *)ctx = reading->kind;
+}
+
+static enum ack_kind kind_of(const struct profile *p, const char *text)
+{
+    enum ack_kind kind = ACK_MALFORMED;
+
+    profile_read_acks(p, bytes_of_text(text), take_kind, &kind);
+    return kind;
+}
+
 Test(profile_build, reads_up_to_16_patterns_of_a_kind)
 {
     struct profile_description d = whole();
     struct profile *p;
 
     for (int i = 0; i < PROFILE_PATTERNS_MAX; i++)
-        d.success[i] = d.refused[i] = d.unsupported[i] = "(?<key>a)";
+        d.success[i] = d.refused[i] = d.unsupported[i] = "^(?<key>first)$";
+    d.success[PROFILE_PATTERNS_MAX - 1] = "^(?<key>done)$";
+    d.refused[PROFILE_PATTERNS_MAX - 1] = "^(?<key>busy)$";
+    d.unsupported[PROFILE_PATTERNS_MAX - 1] = "^(?<key>what)$";
     p = made(&d, "");
+    cr_expect_eq(kind_of(p, "first"), ACK_UNSUPPORTED);
+    cr_expect_eq(kind_of(p, "done"), ACK_SUCCESS);
+    cr_expect_eq(kind_of(p, "busy"), ACK_REFUSED);
+    cr_expect_eq(kind_of(p, "what"), ACK_UNSUPPORTED);
+    cr_expect_eq(kind_of(p, "else"), ACK_UNRELATED);
     profile_unref(p);
 }
 

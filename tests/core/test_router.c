@@ -12,6 +12,7 @@ static void set_up(void)
     const struct registry_tracker trackers[] = {
         {.id = 265489, .user_id = 1, .device_id = "356307042441013"},
         {.id = 7, .user_id = 1, .device_id = "907126119"},
+        {.id = 8, .user_id = 1, .device_id = "7"},
     };
 
     registry = registry_new();
@@ -207,6 +208,7 @@ Test(router, device_id_where_others_have_their_id_is_found_too)
                  "9 digits might be one, but are the id of nobody");
     cr_expect_eq(shape, own);
     cr_expect_eq(presence("tracker/907126119/status"), 7);
+    cr_expect_eq(ack("tracker/7/output/ack"), 7, "of both: the shape that came first");
     cr_expect_eq(presence("tracker/5/status"), 5, "of neither: the id that it looks like");
     cr_expect_eq(router_presence(&router, NULL, bytes_of_text("tracker/5/status"), &shape), 5);
     cr_expect_eq(router_ack(&router, registry, bytes_of_text("tracker/x/output/ack"), &shape), 0);
@@ -222,4 +224,21 @@ Test(router, topics_of_one_shape_are_kept_once)
     add_profile("c", "", "dev/{device_id}/ack", "b/{tracker_id}");
     cr_expect_eq(router.ack_count, 3);
     cr_expect_eq(router.presence_count, 2);
+}
+
+Test(router, holds_256_shapes_and_no_more)
+{
+    char name[16];
+    char topic[32];
+
+    for (int i = 0; i < ROUTES_MAX + 10; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        snprintf(topic, sizeof topic, "p%d/{tracker_id}", i);
+        add_profile(name, "", topic, topic);
+    }
+    cr_expect_eq(router.ack_count, ROUTES_MAX);
+    cr_expect_eq(router.presence_count, ROUTES_MAX);
+    cr_expect_eq(ack("p254/7"), 7, "the default topics are one of them");
+    cr_expect_eq(presence("p254/7"), 7);
+    cr_expect_eq(ack("p255/7"), 0);
 }

@@ -358,6 +358,24 @@ Test(mqtt, the_keep_alive_holds_a_connection_and_notices_a_dead_one)
     probe_free(p);
 }
 
+Test(mqtt, a_lost_connection_acknowledges_nothing)
+{
+    for (int protocol = 4; protocol <= 5; protocol++) {
+        struct probe *p = probe_new(broker_url(broker));
+        p->options.protocol = protocol;
+        p->options.keep_alive_s = 1;
+        cr_assert_eq(probe_connect(p), 0);
+        broker_freeze(broker);
+        for (int i = 0; i < 5; i++)
+            cr_assert_eq(probe_publish(p, "a", "x", 1), 0);
+        idle(p, 5000);
+        cr_assert_not(mqtt_is_connected(p->m));
+        cr_assert_eq(p->acked_count, 0);
+        broker_thaw(broker);
+        probe_free(p);
+    }
+}
+
 /* --- handlers --- */
 
 static void answer(void *ctx, const struct mqtt_message *message)

@@ -112,11 +112,25 @@ Test(mqtt_transports, every_scheme_carries_both_versions)
         }
 }
 
+static int count_in_log(const char *text)
+{
+    FILE *log = fopen(broker_log_path(broker), "r");
+    char line[512];
+    int count = 0;
+    cr_assert_not_null(log);
+    while (fgets(line, sizeof(line), log))
+        count += strstr(line, text) != NULL;
+    fclose(log);
+    return count;
+}
+
 Test(mqtt_transports, a_certificate_of_another_authority_is_refused)
 {
     struct probe *p = probe_to("mqtts", tls_port);
     p->options.tls.ca_file = other_ca_file;
+    int before = count_in_log("New connection from");
     expect_refused(p, "certificate verify failed");
+    cr_assert_eq(count_in_log("New connection from"), before + 1, "no second try with an older version");
 }
 
 Test(mqtt_transports, the_system_does_not_trust_our_authority)

@@ -39,6 +39,7 @@ static struct outputd *start_service(void)
 
     outputd_set_text(service, "broker.username", "outputd");
     outputd_set_text(service, "broker.password", "secret");
+    outputd_set(service, "topics.stats_interval_s", "1");
     log_in(service->asker, "platform");
     snprintf(service->ask_topic, sizeof service->ask_topic, "client/platform/ready");
     outputd_start(service);
@@ -110,6 +111,24 @@ Test(service_acl, a_reply_on_the_default_topic_reaches_the_platform)
                                               .correlation = bytes_of_text("default"),
                                               .qos = 1});
     desk_expect_error(desk, "default", 5, "not_sent");
+    desk_free(desk);
+    outputd_free(service);
+}
+
+/* Reply topics that the service may not publish on do not stand between others and their replies. */
+Test(service_acl, a_reply_that_the_acl_refuses_is_nobody_elses_loss)
+{
+    struct outputd *service = start_service();
+    struct desk *desk = start_desk("platform");
+
+    desk_publish(desk, &(struct mqtt_publish){.topic = bytes_of_text("api/tracker/output/set"),
+                                              .payload = bytes_of_text("nonsense"),
+                                              .response_topic = bytes_of_text("somewhere/else"),
+                                              .correlation = bytes_of_text("refused"),
+                                              .qos = 1});
+    desk_fence(desk);
+    cr_assert_eq(outputd_log_count(service, "reply not taken"), 1);
+    cr_assert_eq(outputd_log_count(service, "connection lost"), 0);
     desk_free(desk);
     outputd_free(service);
 }

@@ -26,8 +26,9 @@ struct entry {
     bool is_command;
     uint64_t id;
     uint64_t deadline_ms;
-    bool committed;
-    bool sent; /* replies: given to the broker, to be acknowledged */
+    bool committed; /* it may leave */
+    bool recorded;  /* and the journal has the record that came with it */
+    bool sent;      /* replies: given to the broker, to be acknowledged */
     enum code code;
     enum outcome outcome;
 };
@@ -60,7 +61,7 @@ struct stage *stage;
 
 static void add_change(enum journal_kind kind, uint64_t id, struct record *record)
 {
-    if (inside.down) { /* nothing can be written */
+    if (inside.down && record) { /* nothing can be put; records can be taken out */
         free(record);
         return;
     }
@@ -126,8 +127,10 @@ void stage_commit(void)
         engine_journal_failed(stage->engine, stage->now);
     else if (!inside.down)
         engine_journal_committed(stage->engine);
-    for (size_t i = 0; i < inside.entry_count; i++)
+    for (size_t i = 0; i < inside.entry_count; i++) {
+        inside.entries[i].recorded |= !inside.down;
         inside.entries[i].committed = true;
+    }
 }
 
 void stage_journal_breaks(void)
@@ -138,8 +141,9 @@ void stage_journal_breaks(void)
 void stage_journal_works(void)
 {
     inside.breaks = false;
+    if (inside.down)
+        engine_journal_committed(stage->engine);
     inside.down = false;
-    engine_journal_committed(stage->engine);
 }
 
 size_t stage_journal_count(enum journal_kind kind)
@@ -238,7 +242,8 @@ static void send_command(const struct entry *entry)
 {
     unsigned long long id = entry->id;
 
-    cr_assert(stage_journal_has(JOURNAL_REQUEST, id), "command %llu leaves before its record is in the journal", id);
+    cr_assert(entry->recorded && stage_journal_has(JOURNAL_REQUEST, id),
+              "command %llu leaves before its record is in the journal", id);
     cr_assert(!map_put(&inside.sent, id, stage), "command %llu leaves twice", id);
     engine_command_sent(stage->engine, id, stage->now);
     tell_left(entry);
