@@ -18,7 +18,7 @@ void journal_put(struct journal *j, enum journal_kind kind, uint64_t id, struct 
 void journal_delete(struct journal *j, enum journal_kind kind, uint64_t id);
 
 /* When the service was last known to be connected, in milliseconds of wall clock: kept as the time of the lock file, so
- * that it costs no record. 0 where it never was. */
+ * that it costs no record. Of a new journal: when it was made. */
 void journal_touch(struct journal *j, int64_t wall_ms);
 int64_t journal_touched_ms(const struct journal *j);
 

@@ -232,6 +232,8 @@ int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms)
 {
     struct entry *entry;
 
+    if (!mqtt_is_connected(mqtt))
+        return -ENOTCONN;
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): send_one unlinks what it frees, which the analyser loses track of */
     while ((entry = TAILQ_FIRST(&o->waiting))) {
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */

@@ -17,6 +17,7 @@ enum {
     OUTBOX_KEEP_FREE = 40,  /* percent: beyond that new requests get code 8 */
     JOURNAL_TRY_MS = 1000,
     ALIVE_EVERY_MS = 1000,
+    SOCKET_FULL_MS = 5,    /* not waited for with POLLOUT: the kernel says writable long before there is room enough */
     DRAIN_GRACE_MS = 2000, /* for the last replies to be acknowledged */
 };
 
@@ -180,6 +181,7 @@ static void close_service(struct service *s)
     engine_free(s->engine);
     outbox_free(s->outbox);
     buffer_release(&s->filters);
+    buffer_release(&s->gone);
     if (s->current != s->first)
         config_free(s->current);
     config_free(s->first);
@@ -346,6 +348,8 @@ static int wait_ms(const struct service *s)
         if (waits[i] >= 0 && waits[i] < shortest)
             shortest = waits[i];
     }
+    if (s->socket_full && shortest > SOCKET_FULL_MS)
+        shortest = SOCKET_FULL_MS;
     if (engine_has_states(s->engine) && mqtt_is_connected(s->mqtt) && shortest > 1)
         shortest = 1; /* they wait for a turn without messages */
     return (int)shortest;
@@ -355,7 +359,7 @@ static void wait_for_work(const struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
-        {.fd = mqtt_fd(s->mqtt), .events = (short)(POLLIN | (s->socket_full ? POLLOUT : 0))},
+        {.fd = mqtt_fd(s->mqtt), .events = POLLIN},
     };
 
     log_flush();

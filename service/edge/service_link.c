@@ -177,17 +177,32 @@ static bool is_among(const struct buffer *names, const char *name)
     return false;
 }
 
-/* What the session at the broker still has from an earlier configuration would bring the same request twice. */
-static int unsubscribe_gone(struct service *s, const struct buffer *before, const struct buffer *now)
+/* What the session at the broker still has from an earlier configuration would bring the same request twice. It goes
+ * with the next turn: another packet in this one would push out the PUBACKs of what came meanwhile. */
+static void note_gone(struct service *s, const struct buffer *before, const struct buffer *now)
 {
     const char *end = (const char *)before->data + before->len;
-    int r = 0;
 
-    for (const char *at = (const char *)before->data; at < end && r == 0; at += strlen(at) + 1) {
+    for (const char *at = (const char *)before->data; at < end; at += strlen(at) + 1) {
         if (!is_among(now, at))
-            r = mqtt_unsubscribe(s->mqtt, &at, 1);
+            buffer_put(&s->gone, bytes_of(at, strlen(at) + 1));
     }
-    return r == -ENOTCONN ? r : 0; /* one that was not there is not missed */
+}
+
+/* At the start of a turn, when nothing is held back. */
+static void unsubscribe_gone(struct service *s)
+{
+    const char **names = calloc(s->gone.len + 1, sizeof *names);
+    const char *end = (const char *)s->gone.data + s->gone.len;
+    size_t count = 0;
+
+    CHECK(names);
+    for (const char *at = (const char *)s->gone.data; at < end; at += strlen(at) + 1)
+        names[count++] = at;
+    if (mqtt_unsubscribe(s->mqtt, names, count) == -ENOTCONN)
+        link_lost(s); /* one that was not there is not missed */
+    free(names);
+    buffer_clear(&s->gone);
 }
 
 /* The names go into the journal: a session outlives the process. */
@@ -198,12 +213,11 @@ static int subscribe(struct service *s)
     size_t count = put_names(s, &names, &ack_count);
     int r = subscribe_to(s, &names, count, ack_count);
 
-    if (r == 0)
-        r = unsubscribe_gone(s, &s->filters, &names);
     if (r < 0) {
         buffer_release(&names);
         return r;
     }
+    note_gone(s, &s->filters, &names);
     buffer_release(&s->filters);
     s->filters = names;
     if (!s->journal_down)
@@ -305,6 +319,8 @@ static void watch_presence(struct service *s)
 
 void link_tick(struct service *s)
 {
+    if (mqtt_is_connected(s->mqtt) && s->gone.len)
+        unsubscribe_gone(s);
     if (mqtt_is_connected(s->mqtt))
         watch_presence(s);
     else if (s->now.mono_ms >= s->connect_at_ms)
@@ -315,6 +331,8 @@ int64_t link_wait_ms(const struct service *s)
 {
     uint64_t settled_ms = s->last_retained_ms + s->first->broker.presence_settle_ms;
 
+    if (mqtt_is_connected(s->mqtt) && s->gone.len)
+        return 0;
     if (!mqtt_is_connected(s->mqtt))
         return s->connect_at_ms > s->now.mono_ms ? (int64_t)(s->connect_at_ms - s->now.mono_ms) : 0;
     if (s->presence_known || !s->fence_seen)

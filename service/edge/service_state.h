@@ -22,6 +22,7 @@ struct service {
 
     /* connection */
     struct buffer filters; /* that the session at the broker has: names with their NULs, one behind the other */
+    struct buffer gone;    /* of these: to be unsubscribed in the next turn */
     bool subscribed_requests;
     bool has_backlog; /* paho may hold messages that it has acknowledged already */
     uint64_t connect_at_ms;

@@ -67,6 +67,7 @@ Test(service_drain, what_is_queued_gets_8_and_what_is_in_flight_waits_for_its_ac
     field_ack(field, &field->commands[0], "\"success\": true");
     desk_expect_success(desk, "in flight");
     expect_end();
+    field_sync(field);
     cr_assert_eq(field->count, 1);
 }
 
@@ -102,6 +103,7 @@ Test(service_drain, what_still_arrives_gets_8)
         desk_expect_error(desk, correlation, 8, "not_sent");
     }
     expect_end();
+    field_sync(field);
     cr_assert_eq(field->count, 0, "%d commands", field->count);
 }
 
@@ -118,6 +120,7 @@ Test(service_drain, a_second_signal_stops_at_once)
     field_ack(field, &field->commands[0], "\"success\": true");
     outputd_start(service); /* what it had not answered it answers now */
     desk_expect_success(desk, "in flight");
+    field_sync(field);
     cr_assert_eq(field->count, 1, "commanded again");
 }
 
@@ -140,6 +143,7 @@ Test(service_drain, a_request_after_the_end_finds_nobody)
     cr_assert_eq(desk->probe->last_reason, NO_SUBSCRIBERS);
     start_service();
     desk_fence(desk);
+    field_sync(field);
     cr_assert_eq(desk_count(desk, "nobody") + field->count, 0);
 }
 
@@ -151,5 +155,6 @@ Test(service_drain, a_request_after_a_kill_is_kept_for_the_next_start)
     desk_set(desk, "kept", TRACKER, 1, true);
     outputd_start(service);
     desk_expect_success(desk, "kept");
+    field_sync(field);
     cr_assert_eq(field->count, 1);
 }

@@ -57,6 +57,7 @@ Test(service_kill, the_ack_of_a_command_before_it_brings_success)
     field_ack(field, field_wait(field, 2), "\"success\": true");
     desk_expect_success(desk, "queued");
     desk_fence(desk);
+    field_sync(field);
     cr_assert_eq(field->count, 2, "%d commands", field->count);
     cr_assert_eq(json_integer_value(json_object_get(field->commands[0].value, "output")), 1);
     cr_assert_eq(json_integer_value(json_object_get(field->commands[1].value, "output")), 2);
@@ -71,6 +72,7 @@ Test(service_kill, a_command_before_it_without_an_ack_ends_unknown)
     outputd_kill(service);
     start_service();
     desk_expect_error(desk, "in flight", 213, "unknown");
+    field_sync(field);
     cr_assert_eq(field->count, 1, "commanded again");
 }
 
@@ -87,6 +89,7 @@ Test(service_kill, what_was_queued_and_is_past_its_deadline_is_never_sent)
     start_service();
     desk_expect_error(desk, "in flight", 213, "unknown");
     desk_expect_error(desk, "queued", 213, "not_sent");
+    field_sync(field);
     cr_assert_eq(field->count, 1, "%d commands", field->count);
 }
 
@@ -105,6 +108,7 @@ Test(service_kill, a_settled_request_that_is_repeated_gets_the_same_reply)
         if (strcmp(desk->probe->messages[i].correlation, "settled") == 0)
             cr_assert(strstr(desk->probe->messages[i].payload, "true"), "%s", desk->probe->messages[i].payload);
     }
+    field_sync(field);
     cr_assert_eq(field->count, 1, "%d commands", field->count);
 }
 
@@ -157,6 +161,7 @@ Test(service_kill, a_late_ack_after_it_is_charged_to_the_command_that_timed_out)
     desk_set(desk, "next", FIFO_TRACKER, 2, true);
     field_say(field, "tracker/7/output/ack", "OK"); /* of the first */
     desk_fence(desk);
+    field_sync(field);
     cr_assert_eq(field->count, 1, "commanded in quarantine");
     cr_assert_eq(desk_count(desk, "next"), 0, "charged to the next one");
     field_wait(field, 2);
@@ -175,6 +180,7 @@ Test(service_kill, a_command_in_flight_that_times_out_after_it_brings_quarantine
     desk_set(desk, "next", FIFO_TRACKER, 2, true);
     field_say(field, "tracker/7/output/ack", "OK");
     desk_fence(desk);
+    field_sync(field);
     cr_assert_eq(field->count, 1, "commanded in quarantine");
     cr_assert_eq(desk_count(desk, "next"), 0, "charged to the next one");
 }

@@ -144,6 +144,7 @@ static void check_order(const struct load *load, const struct field *field)
 
 static void check_commands(const struct load *load, struct field *field)
 {
+    field_sync(field);
     cr_assert_eq(field->count, load->requests, "%d commands", field->count);
     check_order(load, field);
     qsort(field->commands, (size_t)field->count, sizeof *field->commands, by_id);

@@ -84,6 +84,7 @@ Test(service_mqtt4, a_set_is_answered_on_the_default_topic)
     outputd_wait_log(service, "mqtt=4", 1);
     publish_set(", \"request_id\": 1", false);
     expect("api/tracker/output/set/response", "{\"success\": true, \"request_id\": 1}");
+    field_sync(field);
     cr_assert_eq(field->count, 1);
     cr_assert_eq(field->commands[0].correlation_id, 0);
 }
@@ -108,6 +109,7 @@ Test(service_mqtt4, a_stored_retained_request_is_refused)
            "\"not_sent\", \"request_id\": 3}");
     publish_set(", \"request_id\": 4", false);
     expect("api/tracker/output/set/response", "{\"success\": true, \"request_id\": 4}");
+    field_sync(field);
     cr_assert_eq(field->count, 1, "%d commands", field->count);
 }
 

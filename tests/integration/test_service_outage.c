@@ -64,6 +64,7 @@ static void expect_one_of_each(const char *correlation)
     desk_expect_success(desk, correlation);
     desk_fence(desk);
     cr_assert_eq(desk_count(desk, correlation), 1);
+    field_sync(field);
     cr_assert_eq(field->count, before + 1, "%d commands", field->count - before);
 }
 
@@ -117,6 +118,7 @@ Test(service_outage, an_ack_after_the_outage_completes_the_command_before_it)
     desk_expect_success(desk, "waits");
     field->is_silent = false;
     expect_one_of_each("after");
+    field_sync(field);
     cr_assert_eq(field_count_id(field, field->commands[0].id), 1, "commanded again");
 }
 

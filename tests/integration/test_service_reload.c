@@ -178,6 +178,7 @@ Test(service_reload, what_is_queued_and_was_revoked_is_not_sent)
     field_ack(field, &field->commands[0], "\"success\": true");
     desk_expect_success(desk, "in flight");
     desk_expect_error(desk, "queued", 4, "not_sent");
+    field_sync(field);
     cr_assert_eq(field->count, 1);
 }
 

@@ -63,6 +63,7 @@ Test(service_topics, instances_of_one_group_handle_each_request_once)
     for (int i = 0; i < 2; i++)
         outputd_stop(instances[i]);
     cr_assert_eq(desk->probe->count, REQUESTS, "%d replies", desk->probe->count);
+    field_sync(field);
     cr_assert_eq(field->count, REQUESTS, "%d commands", field->count);
     cr_assert_eq(outputd_log_count(instances[0], "request accepted") +
                      outputd_log_count(instances[1], "request accepted"),
@@ -153,6 +154,7 @@ Test(service_topics, with_a_prefix_reply_topics_of_devices_are_refused)
     ask("site1/api/tracker/output/set", "site1/outputd/outputd-1/fence", "refused 3");
     desk_fence(desk);
     outputd_wait_log(service, "its reply topic is not allowed", 3);
+    field_sync(field);
     cr_assert_eq(field->count, 0, "%d commands", field->count);
     outputd_free(service);
 }

@@ -218,6 +218,11 @@ const struct field_command *field_wait(struct field *f, int count)
     return &f->commands[count - 1];
 }
 
+void field_sync(struct field *f)
+{
+    field_say(f, "field/sync", ""); /* its PUBACK comes after all of that */
+}
+
 int field_count_id(const struct field *f, uint64_t id)
 {
     int count = 0;

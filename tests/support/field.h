@@ -56,6 +56,10 @@ const struct field_command *field_wait(struct field *f, int count);
 
 void field_forget(struct field *f); /* the recorded commands */
 
+/* What the broker had for the field before this call has been recorded. After a desk_fence: so has every command that
+ * was sent until then. */
+void field_sync(struct field *f);
+
 /* How many came with this id. */
 int field_count_id(const struct field *f, uint64_t id);
 
