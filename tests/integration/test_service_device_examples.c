@@ -80,7 +80,7 @@ static void play_ack(const json_t *example)
     struct example_publish ack = example_read(example);
     const json_t *reply = json_object_get(json_object_get(example, "expect"), "reply");
     const struct field_command *c;
-    char correlation[16];
+    char correlation[32];
 
     snprintf(correlation, sizeof correlation, "%d", ++round_number);
     desk_set(desk, correlation, tracker_of(example), 1, true);
@@ -113,7 +113,7 @@ Test(service_device_examples, every_ack_completes_what_it_promises)
 
 static void expect_online(int tracker_id, bool online)
 {
-    char correlation[16];
+    char correlation[32];
 
     snprintf(correlation, sizeof correlation, "%d", ++round_number);
     desk_set(desk, correlation, tracker_id, 1, true);

@@ -88,7 +88,7 @@ Test(service_drain, what_is_in_flight_gets_8_unknown_when_the_time_is_over)
 Test(service_drain, what_still_arrives_gets_8)
 {
     enum { LATE = 15 };
-    char correlation[16];
+    char correlation[32];
 
     start_service();
     outputd_signal(service, SIGSTOP);

@@ -206,7 +206,7 @@ static void kill_at_first_puback(FILE *broker_log)
 Test(service_kill, what_a_broker_hands_over_at_once_is_in_the_journal_before_it_is_acknowledged)
 {
     enum { ROUNDS = 4, BACKLOG = 150, NEVER_ONLINE = 265490 };
-    char correlation[16];
+    char correlation[32];
     FILE *broker_log = fopen(broker_log_path(broker), "r");
 
     cr_assert(broker_log);
@@ -272,7 +272,7 @@ static int count_commands(int tracker_id, int output)
  * returned. */
 static bool check_request(int number)
 {
-    char correlation[16];
+    char correlation[32];
     const struct probe_message *first;
     int commands;
     bool success;
@@ -295,7 +295,7 @@ static bool check_request(int number)
 
 Test(service_kill, in_the_middle_of_the_work_it_costs_nobody_a_reply)
 {
-    char correlation[16];
+    char correlation[32];
     int successes = 0;
 
     field->is_silent = false;

@@ -40,7 +40,7 @@ TestSuite(service_reload, .init = set_stage, .fini = clear_stage, .timeout = 60)
 /* The code of the reply, 0 for success. */
 static int code_of_set(int tracker_id)
 {
-    char correlation[16];
+    char correlation[32];
     const struct probe_message *reply;
     json_t *value;
     int code;

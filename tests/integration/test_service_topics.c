@@ -47,7 +47,7 @@ Test(service_topics, instances_of_one_group_handle_each_request_once)
 {
     enum { REQUESTS = 100 };
     struct outputd *instances[] = {start_instance("north"), start_instance("south")};
-    char correlation[16];
+    char correlation[32];
 
     field_connect(field);
     desk_connect(desk);

@@ -15,6 +15,8 @@
 
 enum { PATIENCE_MS = 10000, ARGUMENTS_MAX = 40 };
 
+static struct simulator *started;
+
 static _Noreturn void give_up(const struct simulator *s, const char *what)
 {
     fprintf(stderr, "simulator: %s\n%s", what, s ? s->output : "");
@@ -50,6 +52,13 @@ static void launch(struct simulator *s, char **argv, const char *broker_url)
     s->fd = fds[0];
 }
 
+/* A test process starts one or two and ends: they are freed with it. */
+static void free_all(void)
+{
+    while (started)
+        simulator_free(started);
+}
+
 struct simulator *simulator_start(const char *broker_url, const char *arguments)
 {
     const char *program = getenv("TRACKERSIM");
@@ -63,6 +72,10 @@ struct simulator *simulator_start(const char *broker_url, const char *arguments)
         argv[argc++] = word;
     launch(s, argv, broker_url);
     free(words);
+    if (!started)
+        atexit(free_all);
+    s->next = started;
+    started = s;
     return s;
 }
 
@@ -115,6 +128,10 @@ void simulator_stop(struct simulator *s)
 
 void simulator_free(struct simulator *s)
 {
+    struct simulator **at = &started;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
     if (s->pid > 0) {
         kill(s->pid, SIGKILL);
         waitpid(s->pid, NULL, 0);

@@ -15,6 +15,7 @@ struct simulator {
     int fd;
     size_t len;
     char output[SIMULATOR_OUTPUT_MAX + 1]; /* its stdout and stderr, as far as they were read */
+    struct simulator *next;                /* of all that were started */
 };
 
 /* The arguments are separated by single spaces; the broker's URL goes by the environment. */
