@@ -143,7 +143,7 @@ coverage: deps-lint
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	@tests/run $(BUILD)/coverage base wire core
 	@gcovr --root . --object-directory $(BUILD)/coverage --filter service/core/ --filter service/wire/ \
-	    --exclude-unreachable-branches --txt-metric branch --fail-under-branch 90 --print-summary
+	    --exclude-unreachable-branches --branches --fail-under-branch 90 --print-summary
 
 SOURCES := $(wildcard service/*/*.c tests/*/*.c)
 HEADERS := $(wildcard include/*/*.h service/*/*.h tests/*/*.h)
