@@ -18,6 +18,7 @@ void buffer_put(struct buffer *b, struct bytes bytes);
 void buffer_put_text(struct buffer *b, const char *text);
 void buffer_put_u8(struct buffer *b, uint8_t value);
 void buffer_put_be(struct buffer *b, uint64_t value, size_t width); /* the low `width` bytes, big-endian */
+void buffer_put_number(struct buffer *b, int64_t value);            /* in decimal */
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Empties it and keeps the memory. */

@@ -24,6 +24,9 @@ int64_t journal_touched_ms(const struct journal *j);
 
 /* 0, also where nothing was staged; -EIO: nothing of what was staged is kept, and journal_error says why. */
 int journal_commit(struct journal *j);
+
+/* True while nothing but deletions is staged: they may be committed later, together with something else. */
+bool journal_may_wait(const struct journal *j);
 const char *journal_error(const struct journal *j);
 
 /* Writes and takes back a record: 0 when the journal can be written. */

@@ -6,10 +6,13 @@
 
 #include "base/check.h"
 
+/* Records, topics and payloads fit, so that most buffers allocate once. */
+enum { FIRST_SIZE = 512, PRINT_ROOM = 128 };
+
 uint8_t *buffer_room(struct buffer *b, size_t more)
 {
     if (b->size - b->len < more) {
-        size_t size = b->size ? b->size * 2 : 64;
+        size_t size = b->size ? b->size * 2 : FIRST_SIZE;
 
         while (size - b->len < more)
             size *= 2;
@@ -47,6 +50,21 @@ void buffer_put_be(struct buffer *b, uint64_t value, size_t width)
     b->len += width;
 }
 
+void buffer_put_number(struct buffer *b, int64_t value)
+{
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        buffer_put_u8(b, '-');
+    buffer_put(b, bytes_of(digits + at, sizeof digits - at));
+}
+
 void buffer_printf(struct buffer *b, const char *format, ...)
 {
     va_list args;
@@ -55,10 +73,11 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, args);
+    len = vsnprintf((char *)buffer_room(b, PRINT_ROOM), PRINT_ROOM, format, args);
     va_end(args);
     CHECK(len >= 0);
-    vsnprintf((char *)buffer_room(b, (size_t)len + 1), (size_t)len + 1, format, again);
+    if (len >= PRINT_ROOM)
+        vsnprintf((char *)buffer_room(b, (size_t)len + 1), (size_t)len + 1, format, again);
     va_end(again);
     b->len += (size_t)len;
 }

@@ -31,14 +31,32 @@ uint64_t clock_mono_us(void)
     return (uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000;
 }
 
-void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
+/* "2026-11-22T20:36:00" for this second; the last one is remembered, because log lines come many a second. */
+static const char *second_text(time_t second)
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
+    static _Thread_local char text[CLOCK_TEXT_SIZE];
+    static _Thread_local time_t of = -1;
     struct tm parts;
 
-    gmtime_r(&seconds, &parts);
-    strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out + 19, CLOCK_TEXT_SIZE - 19, ".%03uZ", (unsigned)(wall_ms % 1000) % 1000u);
+    if (of != second) {
+        gmtime_r(&second, &parts);
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+        of = second;
+    }
+    return text;
+}
+
+void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
+{
+    unsigned ms = (unsigned)(wall_ms % 1000) % 1000u;
+
+    memcpy(out, second_text((time_t)(wall_ms / 1000)), 19);
+    out[19] = '.';
+    out[20] = (char)('0' + ms / 100);
+    out[21] = (char)('0' + ms / 10 % 10);
+    out[22] = (char)('0' + ms % 10);
+    out[23] = 'Z';
+    out[24] = '\0';
 }
 
 int clock_parse(const char *text, int64_t *wall_ms)

@@ -97,11 +97,13 @@ static void put_json_line(struct buffer *b, const char *at, const char *level, c
 {
     buffer_printf(b, "{\"at\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", at, level, event);
     for (; field->name; field++) {
-        buffer_printf(b, ",\"%s\":", field->name);
+        buffer_put_text(b, ",\"");
+        buffer_put_text(b, field->name);
+        buffer_put_text(b, "\":");
         if (field->is_text)
             put_quoted(b, field->text);
         else
-            buffer_printf(b, "%lld", (long long)field->number);
+            buffer_put_number(b, field->number);
     }
     buffer_put_text(b, "}\n");
 }
@@ -111,9 +113,11 @@ static void put_text_line(struct buffer *b, const char *at, const char *level, c
 {
     buffer_printf(b, "%s %-7s %s", at, level, event);
     for (; field->name; field++) {
-        buffer_printf(b, " %s=", field->name);
+        buffer_put_u8(b, ' ');
+        buffer_put_text(b, field->name);
+        buffer_put_u8(b, '=');
         if (!field->is_text)
-            buffer_printf(b, "%lld", (long long)field->number);
+            buffer_put_number(b, field->number);
         else if (is_word(field->text))
             buffer_put(b, field->text);
         else

@@ -18,10 +18,11 @@ enum { MEGABYTE = 1024 * 1024, DELETING_MB = 1 };
 struct journal {
     MDB_env *env;
     MDB_dbi dbis[JOURNAL_KIND_COUNT];
-    MDB_txn *txn; /* open while something is staged */
-    int failed;   /* LMDB's code for the first thing of this turn that went wrong */
-    size_t size;  /* of what may be put, bytes */
-    size_t room;  /* what is left of that in this turn */
+    MDB_txn *txn;  /* open while something is staged */
+    bool has_puts; /* staged */
+    int failed;    /* LMDB's code for the first thing of this turn that went wrong */
+    size_t size;   /* of what may be put, bytes */
+    size_t room;   /* what is left of that in this turn */
     int lock_fd;
     char error[256];
 };
@@ -216,6 +217,7 @@ void journal_put(struct journal *j, enum journal_kind kind, uint64_t id, struct 
     MDB_val key = key_of(&number);
     MDB_val value = {.mv_size = record.len, .mv_data = (void *)record.data};
 
+    j->has_puts = true;
     if (begin(j) && takes(j, record.len))
         j->failed = mdb_put(j->txn, j->dbis[kind], &key, &value, 0);
 }
@@ -243,10 +245,16 @@ int journal_commit(struct journal *j)
         rc = mdb_txn_commit(j->txn);
     j->txn = NULL;
     j->failed = 0;
+    j->has_puts = false;
     if (!rc)
         return 0;
     snprintf(j->error, sizeof j->error, "%s", mdb_strerror(rc));
     return -EIO;
+}
+
+bool journal_may_wait(const struct journal *j)
+{
+    return !j->has_puts && !j->failed;
 }
 
 const char *journal_error(const struct journal *j)

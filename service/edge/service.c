@@ -13,9 +13,10 @@
 
 enum {
     IDLE_MS = 1000,         /* at the latest then the connection is looked at: that sends the keep-alive */
-    STATE_LATEST_MS = 1000, /* under load a state is published this much after its ack */
+    STATE_LATEST_MS = 3000, /* under load a state is published this much after its ack */
     OUTBOX_KEEP_FREE = 40,  /* percent: beyond that new requests get code 8 */
     JOURNAL_TRY_MS = 1000,
+    DELETIONS_WAIT_MS = 100, /* for a turn that puts something too */
     ALIVE_EVERY_MS = 1000,
     SOCKET_FULL_MS = 5,    /* not waited for with POLLOUT: the kernel says writable long before there is room enough */
     DRAIN_GRACE_MS = 2000, /* for the last replies to be acknowledged */
@@ -234,6 +235,9 @@ static void commit(struct service *s)
         engine_journal_committed(s->engine);
         return;
     }
+    if (journal_may_wait(s->journal) && s->now.mono_ms - s->committed_ms < DELETIONS_WAIT_MS)
+        return;
+    s->committed_ms = s->now.mono_ms;
     if (journal_commit(s->journal) == 0) {
         engine_journal_committed(s->engine);
         return;
@@ -317,14 +321,15 @@ static void note_alive(struct service *s)
 
 /* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of. True: there is more to do at
  * once. */
-static bool turn(struct service *s)
+static bool turn(struct service *s, bool signalled)
 {
     bool received;
     bool more;
 
     s->now = clock_now();
     mqtt_cork(s->mqtt, true); /* first: a reload and a drain subscribe and unsubscribe */
-    take_signals(s);
+    if (signalled)
+        take_signals(s);
     link_tick(s);
     received = link_receive(s, &more);
     engine_tick(s->engine, s->now);
@@ -355,7 +360,8 @@ static int wait_ms(const struct service *s)
     return (int)shortest;
 }
 
-static void wait_for_work(const struct service *s)
+/* True: there are signals. */
+static bool wait_for_work(const struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
@@ -363,14 +369,17 @@ static void wait_for_work(const struct service *s)
     };
 
     log_flush();
-    poll(fds, sizeof fds / sizeof *fds, wait_ms(s));
+    return poll(fds, sizeof fds / sizeof *fds, wait_ms(s)) > 0 && fds[0].revents;
 }
 
 static void run(struct service *s)
 {
+    bool signalled = true;
+
     while (!s->stop) {
-        if (!turn(s) && !s->stop)
-            wait_for_work(s);
+        bool more = turn(s, signalled);
+
+        signalled = more || (!s->stop && wait_for_work(s)); /* without a wait they are looked for */
     }
     if (mqtt_is_connected(s->mqtt))
         mqtt_disconnect(s->mqtt);

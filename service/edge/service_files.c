@@ -29,10 +29,16 @@ static void log_mistakes(const struct mistakes *m)
     }
 }
 
+static struct stat registry_as_it_is(const struct service *s)
+{
+    struct stat now;
+
+    return stat(s->current->registry_path, &now) < 0 ? (struct stat){0} : now;
+}
+
 void files_remember(struct service *s)
 {
-    if (stat(s->current->registry_path, &s->registry_stat) < 0)
-        s->registry_stat = (struct stat){0};
+    s->registry_stat = registry_as_it_is(s);
 }
 
 static bool registry_changed(const struct service *s)
@@ -88,7 +94,6 @@ static void take_world(struct service *s, struct world *w)
     log_set_level(s->current->log_level);
     log_set_json(s->current->log_json);
     warn_of_restart(s);
-    files_remember(s);
     link_update_filters(s);
     engine_counters(s->engine)->reloads++;
 }
@@ -96,6 +101,7 @@ static void take_world(struct service *s, struct world *w)
 void files_reload(struct service *s)
 {
     struct mistakes mistakes = {0};
+    struct stat read_as = registry_as_it_is(s); /* before it is read: a change meanwhile is seen the next time */
     struct world w = {.config = config_read(s->config_path, &mistakes)};
 
     if (w.config) {
@@ -112,6 +118,7 @@ void files_reload(struct service *s)
               LOG_INT("sessions", registry_session_count(w.registry)),
               LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
     take_world(s, &w);
+    s->registry_stat = read_as;
 }
 
 static void reload_registry(struct service *s)

@@ -45,6 +45,7 @@ struct service {
     /* journal */
     bool journal_down;
     uint64_t journal_tried_ms;
+    uint64_t committed_ms;
 
     uint64_t stats_sent_ms;
     uint64_t started_ms;
