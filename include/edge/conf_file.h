@@ -74,7 +74,8 @@ struct conf_key {
  * node NULL: nothing is there. */
 bool conf_read(const struct conf_file *f, const struct conf_node *node, const struct conf_key *keys, void *out);
 
-/* Reads a text as a value of this type, as conf_read would; NULL, or what is wrong. Only TEXT to TEXTS (one text). */
+/* Reads a text as a value of this type, as conf_read would; NULL, or what is wrong. Only TEXT to TEXTS, which are
+ * separated by commas. */
 const char *conf_read_value(const char *text, const struct conf_key *key, void *out);
 
 /* `path` as seen from the folder of the file `from`; to be given to free(). */

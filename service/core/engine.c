@@ -367,26 +367,24 @@ struct engine_totals engine_totals(const struct engine *e)
     };
 }
 
+static void put_filters(const struct template *const *shapes, size_t count, struct buffer *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct buffer filter = {0};
+
+        template_filter(shapes[i], &filter);
+        buffer_put(out, buffer_bytes(&filter));
+        buffer_put_u8(out, '\0');
+        buffer_release(&filter);
+    }
+}
+
 size_t engine_filters(const struct engine *e, struct buffer *out, size_t *count)
 {
     const struct router *r = &e->router;
 
-    for (size_t i = 0; i < r->ack_count; i++) {
-        struct buffer filter = {0};
-
-        template_filter(r->acks[i], &filter);
-        buffer_put(out, buffer_bytes(&filter));
-        buffer_put_u8(out, '\0');
-        buffer_release(&filter);
-    }
-    for (size_t i = 0; i < r->presence_count; i++) {
-        struct buffer filter = {0};
-
-        template_filter(r->presences[i], &filter);
-        buffer_put(out, buffer_bytes(&filter));
-        buffer_put_u8(out, '\0');
-        buffer_release(&filter);
-    }
+    put_filters(r->acks, r->ack_count, out);
+    put_filters(r->presences, r->presence_count, out);
     *count = r->ack_count + r->presence_count;
     return r->ack_count;
 }

@@ -426,6 +426,25 @@ bool conf_read(const struct conf_file *f, const struct conf_node *node, const st
     return f->mistakes->count == before;
 }
 
+/* The parts between the commas; the copy that they point into lies behind the list, in the same memory. */
+static void split_texts(const char *text, struct conf_texts *texts)
+{
+    size_t most = 1;
+    char *rest;
+
+    for (const char *at = text; *at; at++)
+        most += *at == ',';
+    free(texts->items);
+    texts->count = 0;
+    texts->items = malloc((most + 1) * sizeof *texts->items + strlen(text) + 1);
+    CHECK(texts->items);
+    rest = memcpy((char *)(texts->items + most + 1), text, strlen(text) + 1);
+    for (char *part; (part = strsep(&rest, ","));) {
+        if (*part)
+            texts->items[texts->count++] = part;
+    }
+}
+
 const char *conf_read_value(const char *text, const struct conf_key *key, void *out)
 {
     config_t config;
@@ -439,13 +458,7 @@ const char *conf_read_value(const char *text, const struct conf_key *key, void *
         return NULL;
     }
     if (key->type == CONF_TEXTS) {
-        struct conf_texts *texts = out;
-
-        free(texts->items);
-        texts->items = calloc(2, sizeof *texts->items);
-        CHECK(texts->items);
-        texts->items[0] = text;
-        texts->count = *text != '\0';
+        split_texts(text, out);
         return NULL;
     }
     config_init(&config);

@@ -32,6 +32,18 @@ static void expect_mistakes(const char *text, const char *expected)
     mistakes_release(&mistakes);
 }
 
+Test(config_values, commas_separate_the_lists_of_the_environment)
+{
+    struct config *c;
+
+    setenv("OUTPUTD_BROKER_URL", "mqtt://a:1,mqtts://b:2,", 1);
+    c = read_config("");
+    cr_assert_eq(c->mqtt.url_count, 2);
+    cr_expect_str_eq(c->mqtt.urls[0], "mqtt://a:1");
+    cr_expect_str_eq(c->mqtt.urls[1], "mqtts://b:2");
+    config_free(c);
+}
+
 Test(config_values, the_environment_overrides_the_file)
 {
     struct config *c;
