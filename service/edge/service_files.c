@@ -31,9 +31,11 @@ static void log_mistakes(const struct mistakes *m)
 
 static struct stat registry_as_it_is(const struct service *s)
 {
-    struct stat now;
+    struct stat now = {0};
 
-    return stat(s->current->registry_path, &now) < 0 ? (struct stat){0} : now;
+    if (stat(s->current->registry_path, &now) < 0)
+        now = (struct stat){0};
+    return now;
 }
 
 void files_remember(struct service *s)

@@ -70,7 +70,7 @@ void link_init(struct service *s)
 bool link_receive(struct service *s, bool *more)
 {
     bool received = false;
-    int n;
+    int n = 0;
 
     *more = false;
     if (!mqtt_is_connected(s->mqtt))
