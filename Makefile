@@ -120,7 +120,7 @@ TEST_BINARIES := $(SUITES:%=$(BUILD)/tests/%)
 test-binaries: all $(TEST_BINARIES)
 
 tests/topics/node_modules/.done: tests/topics/package-lock.json
-	cd tests/topics && npm ci --silent --no-audit --no-fund
+	cd tests/topics && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 .PHONY: test
