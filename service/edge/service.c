@@ -303,11 +303,13 @@ static void publish(struct service *s, bool idle)
 
 static void check_stop(struct service *s)
 {
+    bool states_left;
     bool idle;
 
     if (!engine_is_draining(s->engine))
         return;
-    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !engine_has_states(s->engine);
+    states_left = engine_has_states(s->engine) && mqtt_is_connected(s->mqtt); /* else the next start publishes them */
+    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !states_left;
     s->stop = idle || s->now.mono_ms >= s->stop_at_ms;
 }
 

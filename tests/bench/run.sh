@@ -44,7 +44,7 @@ clean_up() {
     for pid in "${pids[@]}"; do
         kill -KILL "$pid" 2>/dev/null || true # nothing of theirs is kept
     done
-    wait 2>/dev/null
+    { wait; } 2>/dev/null
     if ((status == 1)); then
         show_logs >&2
     fi
