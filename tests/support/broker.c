@@ -39,16 +39,29 @@ static struct sockaddr_in local_address(uint16_t port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-uint16_t broker_free_port(void)
+static bool can_bind(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = local_address(0);
-    socklen_t len = sizeof(address);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-        give_up(NULL, "free port");
-    close(fd);
-    return ntohs(address.sin_port);
+    struct sockaddr_in address = local_address(port);
+    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+/* Tests run side by side. A port that the kernel gives out may go to another test's client before it is listened on, so
+ * these come from below that range, and every process tries a stretch of its own. */
+uint16_t broker_free_port(void)
+{
+    enum { FIRST = 10000, COUNT = 20000, STRETCH = 61 };
+    static unsigned tried;
+    for (int i = 0; i < COUNT; i++) {
+        uint16_t port = (uint16_t)(FIRST + ((unsigned)getpid() * STRETCH + tried++) % COUNT);
+        if (can_bind(port))
+            return port;
+    }
+    give_up(NULL, "free port");
+    return 0;
 }
 
 static bool is_listening(uint16_t port)
