@@ -323,28 +323,27 @@ void engine_note_states(struct engine *e, const struct pending *p)
 /* States acked in this time before the last one that the journal holds may not have been published before the end. */
 enum { STATE_UNPUBLISHED_MS = 10000 };
 
-void engine_recovered(struct engine *e, struct instant now)
+static void mark_dirty_since(struct engine *e, int64_t since_ms)
 {
     struct tracker *tracker;
     size_t at = 0;
 
-    e->now = now;
     while ((tracker = map_next(&e->trackers.by_id, &at))) {
-        if (tracker->states.known && tracker->states.updated_at_ms >= e->newest_state_ms - STATE_UNPUBLISHED_MS)
+        if (tracker->states.known && tracker->states.updated_at_ms >= since_ms)
             engine_mark_dirty(e, tracker);
     }
 }
 
+void engine_recovered(struct engine *e, struct instant now)
+{
+    e->now = now;
+    mark_dirty_since(e, e->newest_state_ms - STATE_UNPUBLISHED_MS);
+}
+
 void engine_republish_states(struct engine *e, struct instant now)
 {
-    struct tracker *tracker;
-    size_t at = 0;
-
     e->now = now;
-    while ((tracker = map_next(&e->trackers.by_id, &at))) {
-        if (tracker->states.known)
-            engine_mark_dirty(e, tracker);
-    }
+    mark_dirty_since(e, INT64_MIN);
 }
 
 bool engine_has_states(const struct engine *e)
