@@ -24,7 +24,7 @@ MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c |
 # What each ring may link. core knows no paho, no libconfig, no LMDB.
 LIBS_base := -lcrypto
 LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
-LIBS_core := -lpcre2-8 $(LIBS_wire)
+LIBS_core := -lpcre2-8 -lprotobuf-c $(LIBS_wire)
 LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -llmdb $(LIBS_core)
 
 RINGS    := base wire core edge
@@ -35,6 +35,22 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/%)
+
+# --- generated code ----------------------------------------------------------------------------------------------------
+
+# Sparkplug B's protobuf. What protoc-c writes does not follow our warnings.
+GENERATED := $(BUILD)/generated
+
+$(GENERATED)/sparkplug.pb-c.c $(GENERATED)/sparkplug.pb-c.h &: service/core/sparkplug.proto
+	@mkdir -p $(GENERATED)
+	protoc-c --proto_path=service/core --c_out=$(GENERATED) sparkplug.proto
+
+$(BUILD)/obj/generated/%.o: $(GENERATED)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c17 -w -fstack-protector-strong $(SANITIZE) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/service/core/framer_sparkplug.o: $(GENERATED)/sparkplug.pb-c.h
+$(BUILD)/obj/service/core/framer_sparkplug.o: CPPFLAGS += -isystem $(GENERATED)
 
 # --- libraries, one a ring, and the programs ---------------------------------------------------------------------------
 
@@ -49,6 +65,7 @@ $(BUILD)/lib$(1).a: $(call objects,service/$(1))
 	$(AR) rcs $$@ $$^
 endef
 $(foreach ring,$(RINGS),$(eval $(call ring_rule,$(ring))))
+$(BUILD)/libcore.a: $(BUILD)/obj/generated/sparkplug.pb-c.o
 
 RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 
@@ -74,6 +91,7 @@ endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
+$(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)

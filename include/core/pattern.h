@@ -6,14 +6,21 @@
 
 struct pattern;
 
+/* The groups by which a pattern says what it found. */
+enum pattern_group { GROUP_KEY, GROUP_OUTPUT, GROUP_ON, GROUP_OFF, GROUP_COUNT };
+
 /* NULL, and *error says what is wrong, in static memory. */
 struct pattern *pattern_compile(const char *text, const char **error);
 void pattern_free(struct pattern *p); /* takes NULL */
 
-bool pattern_has_key(const struct pattern *p);
+bool pattern_has(const struct pattern *p, enum pattern_group group);
 
-/* True when it matches somewhere in the bytes; *key is what the group named `key` captured, data NULL where there is
- * none. A pattern that runs into its limit does not match. */
-bool pattern_match(const struct pattern *p, struct bytes subject, struct bytes *key);
+struct pattern_match {
+    struct bytes groups[GROUP_COUNT]; /* data NULL: took no part in it */
+    size_t next;                      /* where the search for another match begins */
+};
+
+/* Searches the bytes from an offset on. A pattern that runs into its limit does not match. */
+bool pattern_match(const struct pattern *p, struct bytes subject, size_t from, struct pattern_match *match);
 
 #endif

@@ -52,6 +52,8 @@ struct pending {
     uint64_t sent_ms;           /* monotonic: handed to the broker */
     struct profile *profile;    /* counted; from its turn on */
     struct bytes echo;          /* what its ack repeats; owned */
+    struct buffer partial;      /* of an ack, whose rest is to come */
+    uint64_t confirmed;         /* bit n: output n + 1 was reported as the command wants it */
     struct tracker *tracker;    /* while it is in a lane */
     struct pending *next;       /* in its lane's queue */
     struct pending *next_fresh; /* in the list of those whose first record is not committed */

@@ -6,6 +6,7 @@
 #define CORE_REGISTRY_H
 
 #include "base/digest.h"
+#include "core/template.h"
 
 enum { REGISTRY_OUTPUTS_MAX = 64 };
 
@@ -53,6 +54,9 @@ int registry_add_tracker(struct registry *r, const struct registry_tracker *trac
 const struct registry_user *registry_find_user(const struct registry *r, int32_t id);
 const struct registry_session *registry_find_session(const struct registry *r, const struct digest *hash_sha256);
 const struct registry_tracker *registry_find_tracker(const struct registry *r, int32_t id);
+
+/* What templates are rendered from for this tracker, without a command. Borrows from it. */
+struct template_input registry_input(const struct registry_tracker *tracker);
 
 /* By device_id; of several with the same one, the first. */
 const struct registry_tracker *registry_find_device(const struct registry *r, struct bytes device_id);

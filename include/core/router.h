@@ -2,31 +2,43 @@
 #ifndef CORE_ROUTER_H
 #define CORE_ROUTER_H
 
+#include "base/map.h"
 #include "core/profile.h"
 #include "core/registry.h"
 
-enum { ROUTES_MAX = 256 };
-
-/* The topics of all profiles, each shape once. Borrows the templates. */
-struct router {
-    const char *prefix;
-    size_t ack_count;
-    size_t presence_count;
-    const struct template *acks[ROUTES_MAX];
-    const struct template *presences[ROUTES_MAX];
+/* A tracker that a topic is of. */
+struct owner {
+    int32_t tracker_id; /* 0: nobody's that is registered or could be */
+    unsigned output;    /* that the topic names; 0: it names none */
+    const struct owner *next; /* another tracker with the same topic, or NULL */
 };
 
-void router_init(struct router *r, const struct profiles *profiles, const char *prefix);
+/* Topics that come in, of one kind: acks, or presence. */
+struct routes {
+    const struct template **shapes; /* that name their tracker, each once */
+    size_t shape_count;
+    struct map by_topic; /* struct indexed_owner, by a digest of the topic: all others */
+    struct buffer filters; /* what to subscribe to: NUL-terminated, each once */
+    size_t filter_count;
+};
+
+/* The topics of all profiles that some tracker of the registry uses, and of the built-in ones. Borrows the templates. */
+struct router {
+    const char *prefix;
+    struct routes acks;
+    struct routes presences;
+};
+
+/* registry NULL: none is there yet. */
+void router_init(struct router *r, const struct profiles *profiles, const struct registry *registry,
+                 const char *prefix);
+void router_release(struct router *r);
 
 /* The action of a request's topic; data NULL where it is no request. */
 struct bytes router_request_action(const struct router *r, struct bytes topic);
 
-/* The tracker that the topic of an ack or of presence names, 0 where it names none. A device_id is looked up in the
- * registry (NULL: none is found). *shape is the template that matched. */
-int32_t router_ack(const struct router *r, const struct registry *registry, struct bytes topic,
-                   const struct template **shape);
-int32_t router_presence(const struct router *r, const struct registry *registry, struct bytes topic,
-                        const struct template **shape);
+/* Whose ack, or whose presence, comes in on this topic. False: it is no such topic. */
+bool router_find(const struct routes *routes, const struct registry *registry, struct bytes topic, struct owner *owner);
 
 /* A tracker id as it is printed: decimal, 1 to 2147483647, no leading zero. 0 for anything else. */
 int32_t router_tracker_id(struct bytes text);

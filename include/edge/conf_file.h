@@ -35,6 +35,13 @@ const char *conf_name(const struct conf_node *node);
 /* The value of a text setting, NULL for any other. */
 const char *conf_text(const struct conf_node *node);
 
+enum conf_kind { CONF_IS_TEXT, CONF_IS_INT, CONF_IS_REAL, CONF_IS_BOOL, CONF_IS_GROUP, CONF_IS_LIST, CONF_IS_ARRAY };
+
+enum conf_kind conf_kind(const struct conf_node *node);
+int64_t conf_int(const struct conf_node *node);
+double conf_real(const struct conf_node *node);
+bool conf_bool(const struct conf_node *node);
+
 /* Adds a mistake at the line of the setting. */
 void conf_mistake(const struct conf_file *f, const struct conf_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -48,6 +55,7 @@ enum conf_type {
     CONF_INTS,   /* struct conf_ints */
     CONF_GROUP,  /* const struct conf_node *: { … } */
     CONF_LIST,   /* const struct conf_node *: ( … ) */
+    CONF_ANY,    /* const struct conf_node *, whatever it is */
 };
 
 struct conf_texts {

@@ -51,6 +51,7 @@ struct config_engine {
 struct config_limits {
     uint32_t request_bytes_max;
     uint32_t ack_bytes_max;
+    uint32_t ack_partial_bytes_max;
     double user_rate;
     uint32_t user_burst;
     struct conf_texts reply_topics;

@@ -6,9 +6,10 @@
 #ifndef WIRE_OBJECT_H
 #define WIRE_OBJECT_H
 
+#include "base/buffer.h"
 #include "wire/encoding.h"
 
-enum { OBJECT_DEPTH_MAX = 8, OBJECT_BOOLS_MAX = 64 };
+enum { OBJECT_DEPTH_MAX = 8, OBJECT_BOOLS_MAX = 64, OBJECT_LINES_MAX = 65536 };
 
 enum member_kind {
     MEMBER_OTHER, /* null, real numbers, integers beyond 64 bits, objects, binary … */
@@ -32,5 +33,15 @@ struct member {
  * of the payload was found well-formed. 0, or -EBADMSG. */
 int object_decode(enum encoding encoding, struct bytes payload, void (*each)(void *ctx, const struct member *member),
                   void *ctx);
+
+/* All of an object, whatever its depth, as lines "path=value", sorted: {"id": 1, "params": [{"on": true}]} becomes
+ *
+ *     id=1
+ *     params.0.on=true
+ *
+ * Control characters of keys and values are written as \\u000a, so that a value never makes a line of its own. What is
+ * neither text, number nor boolean is null; empty objects and arrays have no line. -EBADMSG: malformed, or the lines
+ * would take more than OBJECT_LINES_MAX bytes. */
+int object_lines(enum encoding encoding, struct bytes payload, struct buffer *out);
 
 #endif

@@ -38,6 +38,7 @@ void engine_free(struct engine *e)
     timers_release(&e->timers);
     rates_release(&e->rates);
     map_release(&e->by_id);
+    router_release(&e->router);
     registry_free(e->registry);
     profiles_free(e->profiles);
     free(e->model_profiles);
@@ -69,7 +70,8 @@ void engine_reload(struct engine *e, const struct engine_config *config, struct 
         e->profiles = profiles;
     }
     bind_models(e);
-    router_init(&e->router, e->profiles, config->prefix);
+    router_release(&e->router);
+    router_init(&e->router, e->profiles, e->registry, config->prefix);
 }
 
 /* --- journal --- */
@@ -162,15 +164,16 @@ static void count_outcome(struct engine *e, enum outcome outcome)
     ++*counters[outcome];
 }
 
-/* A device that acks without saying what may still ack a command that was given up on. */
+/* A device that acks without saying what, or saying it so that it repeats soon, may still ack a command that was given
+ * up on. */
 static uint32_t quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome)
 {
     uint32_t own;
 
-    if (outcome != OUTCOME_UNKNOWN || !p->profile || profile_match(p->profile) != MATCH_FIFO)
+    if (outcome != OUTCOME_UNKNOWN || !p->profile)
         return 0;
     own = profile_quarantine_ms(p->profile);
-    return own ? own : e->config->quarantine_ms;
+    return own || profile_match(p->profile) != MATCH_FIFO ? own : e->config->quarantine_ms;
 }
 
 static void emit_settled(struct engine *e, const struct pending *p)
@@ -367,24 +370,12 @@ struct engine_totals engine_totals(const struct engine *e)
     };
 }
 
-static void put_filters(const struct template *const *shapes, size_t count, struct buffer *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct buffer filter = {0};
-
-        template_filter(shapes[i], &filter);
-        buffer_put(out, buffer_bytes(&filter));
-        buffer_put_u8(out, '\0');
-        buffer_release(&filter);
-    }
-}
-
 size_t engine_filters(const struct engine *e, struct buffer *out, size_t *count)
 {
     const struct router *r = &e->router;
 
-    put_filters(r->acks, r->ack_count, out);
-    put_filters(r->presences, r->presence_count, out);
-    *count = r->ack_count + r->presence_count;
-    return r->ack_count;
+    buffer_put(out, buffer_bytes(&r->acks.filters));
+    buffer_put(out, buffer_bytes(&r->presences.filters));
+    *count = r->acks.filter_count + r->presences.filter_count;
+    return r->acks.filter_count;
 }

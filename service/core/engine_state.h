@@ -63,9 +63,6 @@ void engine_presence(struct engine *e, const struct engine_message *message);
 void engine_note_states(struct engine *e, const struct pending *p);
 void engine_mark_dirty(struct engine *e, struct tracker *tracker);
 
-/* What renders topics and commands of a tracker of the registry. */
-struct template_input engine_input(const struct registry_tracker *tracker);
-
 void engine_emit(struct engine *e, const struct engine_event *event);
 struct engine_event engine_event_of(const struct pending *p, enum engine_event_kind kind);
 

@@ -12,6 +12,7 @@ struct ack_context {
     struct tracker *tracker; /* NULL: nothing is known of it */
     int32_t tracker_id;
     struct pending *in_flight; /* NULL: none, or its acks come elsewhere */
+    bool shared;               /* other trackers have this topic, too: what is not ours may be theirs */
 };
 
 static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why)
@@ -52,8 +53,10 @@ static bool is_of(const struct pending *p, const struct ack_reading *reading, ui
     switch (profile_match(p->profile)) {
     case MATCH_ID:
         return id == p->id;
-    case MATCH_ECHO:
-        return reading->key.data && bytes_equal(reading->key, p->echo);
+    case MATCH_ECHO: /* a refusal may repeat nothing */
+        return reading->key.data ? bytes_equal(reading->key, p->echo) : reading->kind != ACK_SUCCESS;
+    case MATCH_STATE: /* a success may be told in several messages */
+        return reading->kind != ACK_SUCCESS || ack_confirms(&p->command, p->confirmed);
     case MATCH_FIFO:
         return true;
     }
@@ -76,6 +79,12 @@ static void complete(struct engine *e, struct pending *p, enum ack_kind kind)
     engine_settle(e, p, endings[kind].code, endings[kind].outcome);
 }
 
+/* Devices that ack with their state report it unasked, too. */
+static bool is_report(const struct ack_context *ctx, const struct ack_reading *reading)
+{
+    return reading->confirmed && (!ctx->in_flight || profile_match(ctx->in_flight->profile) == MATCH_STATE);
+}
+
 static void take_reading(void *arg, const struct ack_reading *reading)
 {
     struct ack_context *ctx = arg;
@@ -83,6 +92,8 @@ static void take_reading(void *arg, const struct ack_reading *reading)
     struct pending *p = ctx->in_flight;
     uint64_t id = reading->has_id ? reading->id : correlated_id(ctx->message);
 
+    if (p)
+        p->confirmed |= reading->confirmed;
     if (reading->kind == ACK_MALFORMED) {
         ignore_ack(ctx, &counters->acks_malformed, "malformed");
     } else if (reading->kind == ACK_UNRELATED) {
@@ -91,7 +102,7 @@ static void take_reading(void *arg, const struct ack_reading *reading)
         ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
         complete(ctx->e, p, reading->kind);
         ctx->tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id); /* it may have gone with its lane */
-    } else {
+    } else if (!ctx->shared && !is_report(ctx, reading)) {
         ignore_stray(ctx, id);
     }
 }
@@ -109,56 +120,103 @@ static struct profile *reader_of(const struct engine *e, const struct ack_contex
 }
 
 /* True when the topic is the one on which this tracker acks. */
-static bool topic_is_own(const struct engine *e, const struct profile *profile, int32_t tracker_id, struct bytes topic,
-                         enum profile_topic which)
+static bool topic_is_own(const struct engine *e, const struct profile *profile, const struct owner *owner,
+                         struct bytes topic, enum profile_topic which)
 {
-    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, tracker_id) : NULL;
-    struct template_input input = {.tracker_id = tracker_id};
+    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, owner->tracker_id) : NULL;
+    const struct command command = {.output = (int32_t)owner->output};
+    struct template_input input = {.tracker_id = owner->tracker_id};
     struct buffer own = {0};
     bool same;
 
     if (tracker)
-        input = engine_input(tracker);
+        input = registry_input(tracker);
+    input.command = &command;
     same = template_render(profile_topic(profile, which), &input, &own) == 0 && bytes_equal(buffer_bytes(&own), topic);
     buffer_release(&own);
     return same;
 }
 
-static struct ack_context find_ack_context(struct engine *e, const struct engine_message *message, int32_t tracker_id)
+static struct ack_context find_ack_context(struct engine *e, const struct engine_message *message,
+                                           const struct owner *owner, bool shared)
 {
-    struct ack_context ctx = {.e = e, .message = message, .tracker_id = tracker_id};
+    struct ack_context ctx = {.e = e, .message = message, .tracker_id = owner->tracker_id, .shared = shared};
 
-    ctx.tracker = trackers_find(&e->trackers, tracker_id);
+    ctx.tracker = trackers_find(&e->trackers, owner->tracker_id);
     if (ctx.tracker && ctx.tracker->lane)
         ctx.in_flight = ctx.tracker->lane->in_flight;
     return ctx;
 }
 
-/* The command that it ends may have been the last to use a profile that was replaced meanwhile. */
-static void read_acks(struct profile *profile, struct ack_context *ctx)
+/* What is left behind the last whole message waits for the rest, as long as the command does. */
+static void keep_rest(struct ack_context *ctx, struct bytes rest)
 {
+    if (!ctx->in_flight || rest.len == 0)
+        return;
+    if (rest.len > ctx->e->config->ack_partial_bytes_max)
+        ignore_ack(ctx, &ctx->e->counters.acks_malformed, "unfinished and too long");
+    else
+        buffer_put(&ctx->in_flight->partial, rest);
+}
+
+/* The command that it ends takes its partial message with it, and may have been the last to use a profile that was
+ * replaced meanwhile. */
+static void read_acks(struct profile *profile, struct ack_context *ctx, unsigned output)
+{
+    struct ack_expectation expected = {.output = output};
+    struct command command;
+    struct buffer joined = {0};
+    struct bytes payload = ctx->message->payload;
+    size_t used;
+
     profile_ref(profile);
-    profile_read_acks(profile, ctx->message->payload, take_reading, ctx);
+    if (ctx->in_flight) {
+        command = ctx->in_flight->command;
+        expected.command = &command;
+        joined = ctx->in_flight->partial;
+        ctx->in_flight->partial = (struct buffer){0};
+    }
+    if (joined.len && !profile_begins_message(profile, payload)) {
+        buffer_put(&joined, payload);
+        payload = buffer_bytes(&joined);
+    }
+    used = profile_read_acks(profile, &expected, payload, false, take_reading, ctx);
+    keep_rest(ctx, bytes_of(payload.data + used, payload.len - used));
+    buffer_release(&joined);
     profile_unref(profile);
 }
 
+static void take_ack(struct ack_context *ctx, const struct owner *owner)
+{
+    struct engine *e = ctx->e;
+    const struct engine_message *message = ctx->message;
+    struct profile *profile = reader_of(e, ctx);
+
+    if (message->retain)
+        ignore_ack(ctx, &e->counters.acks_retained, "retained");
+    else if (message->payload.len > e->config->ack_bytes_max)
+        ignore_ack(ctx, &e->counters.acks_malformed, "too large");
+    else if (!profile || !topic_is_own(e, profile, owner, message->topic, TOPIC_ACK))
+        ignore_ack(ctx, &e->counters.acks_unknown, "no tracker acks there");
+    else
+        read_acks(profile, ctx, owner->output);
+}
+
+/* Several trackers may share a topic: then it is of those that wait for one. */
 void engine_ack(struct engine *e, const struct engine_message *message)
 {
-    const struct template *shape;
-    struct ack_context ctx = find_ack_context(e, message, router_ack(&e->router, e->registry, message->topic, &shape));
-    struct profile *profile;
+    struct owner first;
+    bool shared;
 
-    if (!shape)
+    if (!router_find(&e->router.acks, e->registry, message->topic, &first))
         return;
-    profile = reader_of(e, &ctx);
-    if (message->retain)
-        ignore_ack(&ctx, &e->counters.acks_retained, "retained");
-    else if (message->payload.len > e->config->ack_bytes_max)
-        ignore_ack(&ctx, &e->counters.acks_malformed, "too large");
-    else if (!profile || !topic_is_own(e, profile, ctx.tracker_id, message->topic, TOPIC_ACK))
-        ignore_ack(&ctx, &e->counters.acks_unknown, "no tracker acks there");
-    else
-        read_acks(profile, &ctx);
+    shared = first.next != NULL;
+    for (const struct owner *owner = &first; owner; owner = owner->next) {
+        struct ack_context ctx = find_ack_context(e, message, owner, shared);
+
+        if (!shared || ctx.in_flight)
+            take_ack(&ctx, owner);
+    }
 }
 
 /* --- presence --- */
@@ -207,23 +265,30 @@ static const struct profile *profile_of(const struct engine *e, int32_t tracker_
     return tracker ? e->model_profiles[tracker->model] : NULL;
 }
 
-void engine_presence(struct engine *e, const struct engine_message *message)
+static void take_presence(struct engine *e, const struct engine_message *message, const struct owner *owner)
 {
-    const struct template *shape;
-    int32_t tracker_id = router_presence(&e->router, e->registry, message->topic, &shape);
-    const struct profile *profile = tracker_id ? profile_of(e, tracker_id) : NULL;
-    enum presence presence;
+    const struct profile *profile = profile_of(e, owner->tracker_id);
+    enum presence presence = PRESENCE_UNREADABLE;
 
-    if (!shape)
+    if (profile && !topic_is_own(e, profile, owner, message->topic, TOPIC_PRESENCE))
         return;
-    presence =
-        message->payload.len <= e->config->ack_bytes_max ? presence_decode(message->payload) : PRESENCE_UNREADABLE;
-    if (tracker_id == 0 || (profile && !topic_is_own(e, profile, tracker_id, message->topic, TOPIC_PRESENCE)))
-        return;
+    if (message->payload.len <= e->config->ack_bytes_max)
+        presence =
+            profile ? profile_read_presence(profile, message->payload) : presence_decode(message->payload);
     if (presence == PRESENCE_UNREADABLE)
         e->counters.presence_unreadable++;
     else
-        set_presence(e, tracker_id, presence == PRESENCE_ONLINE);
+        set_presence(e, owner->tracker_id, presence == PRESENCE_ONLINE);
+}
+
+void engine_presence(struct engine *e, const struct engine_message *message)
+{
+    struct owner first;
+
+    if (!router_find(&e->router.presences, e->registry, message->topic, &first) || first.tracker_id == 0)
+        return;
+    for (const struct owner *owner = &first; owner; owner = owner->next)
+        take_presence(e, message, owner);
 }
 
 void engine_presence_reading(struct engine *e)
@@ -359,7 +424,7 @@ static bool render_state_topic(const struct engine *e, const struct tracker *tra
 
     if (!profile)
         return false; /* it left the registry meanwhile */
-    input = engine_input(registered);
+    input = registry_input(registered);
     return template_render(profile_topic(profile, TOPIC_STATE), &input, topic) == 0;
 }
 

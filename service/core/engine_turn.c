@@ -6,15 +6,6 @@
 
 /* A request's turn at its tracker: checked again, rendered, staged. */
 
-struct template_input engine_input(const struct registry_tracker *tracker)
-{
-    return (struct template_input){
-        .tracker_id = tracker->id,
-        .device_id = bytes_of_text(tracker->device_id),
-        .vars = tracker->vars,
-    };
-}
-
 static void stage(struct engine *e, struct pending *p, const struct template_input *input, struct bytes payload)
 {
     struct buffer topic = {0};
@@ -22,13 +13,13 @@ static void stage(struct engine *e, struct pending *p, const struct template_inp
     struct engine_command command = {.id = p->id, .payload = payload, .deadline_ms = p->deadline_ms};
     struct engine_event event;
 
-    CHECK(template_render(profile_topic(p->profile, TOPIC_COMMAND), input, &topic) == 0);
+    CHECK(template_render(profile_command_topic(p->profile, p->command.action), input, &topic) == 0);
     CHECK(template_render(profile_topic(p->profile, TOPIC_ACK), input, &ack_topic) == 0);
     command.topic = buffer_bytes(&topic);
     command.ack_topic = buffer_bytes(&ack_topic);
-    if (profile_encoding(p->profile) == PROFILE_JSON)
+    if (profile_kind(p->profile) == PROFILE_GENERIC_JSON)
         command.content_type = bytes_of_text(encoding_content_type(ENCODING_JSON));
-    if (profile_encoding(p->profile) == PROFILE_MSGPACK)
+    if (profile_kind(p->profile) == PROFILE_GENERIC_MSGPACK)
         command.content_type = bytes_of_text(encoding_content_type(ENCODING_MSGPACK));
     p->state = PENDING_STAGED;
     engine_journal_request(e, p);
@@ -45,10 +36,10 @@ static void note_command(struct pending *p)
     p->tracker->last_was_acked = false;
 }
 
-/* -ENODATA: it would have to state outputs of which no state is known. */
+/* -ENODATA: it would have to state outputs of which no state is known. -EDOM: the family has no such command. */
 static int render_and_stage(struct engine *e, struct pending *p, const struct judgement *j)
 {
-    struct template_input input = engine_input(j->tracker);
+    struct template_input input = registry_input(j->tracker);
     struct buffer payload = {0};
     struct buffer echo = {0};
     int r;
@@ -56,9 +47,10 @@ static int render_and_stage(struct engine *e, struct pending *p, const struct ju
     input.command = &p->command;
     input.states = &p->tracker->states;
     input.outputs = j->outputs;
+    input.now_ms = e->now.wall_ms;
     p->profile = profile_ref(j->profile);
     p->tracker->outputs = j->outputs;
-    r = profile_render(p->profile, &input, &payload);
+    r = profile_render(p->profile, &input, &payload, NULL);
     if (r == 0) {
         profile_render_echo(p->profile, &input, &echo);
         p->echo = buffer_bytes(&echo); /* its memory is the request's from here */
@@ -76,6 +68,7 @@ void engine_turn(void *ctx, struct pending *p)
     struct engine *e = ctx;
     struct judgement j = engine_judgement(e, p);
     enum code code;
+    int r;
 
     p->started_ms = e->now.mono_ms;
     code = judge_again(&j); /* also fills in what the judgement at its arrival found */
@@ -85,8 +78,8 @@ void engine_turn(void *ctx, struct pending *p)
         engine_settle(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT);
     else if (e->journal_down)
         engine_settle(e, p, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT); /* its command would have no record */
-    else if (render_and_stage(e, p, &j) < 0)
-        engine_settle(e, p, CODE_WRONG_STATUS, OUTCOME_NOT_SENT);
+    else if ((r = render_and_stage(e, p, &j)) < 0)
+        engine_settle(e, p, r == -EDOM ? CODE_NOT_SUPPORTED : CODE_WRONG_STATUS, OUTCOME_NOT_SENT);
 }
 
 void engine_command_sent(struct engine *e, uint64_t id, struct instant now)

@@ -57,10 +57,11 @@ static bool no_profile(struct judgement *j)
 /* A batch would switch a reserved output too, so it takes none at all. */
 static bool not_supported(struct judgement *j)
 {
-    uint64_t reserved = j->tracker->has_reserved ? j->tracker->reserved : profile_reserved(j->profile);
+    struct template_input input = registry_input(j->tracker);
+    uint64_t reserved = j->tracker->has_reserved ? j->tracker->reserved : profile_reserved(j->profile, &input);
 
-    j->outputs = j->tracker->outputs ? j->tracker->outputs : (uint8_t)profile_outputs(j->profile);
-    if (!profile_has(j->profile, j->action))
+    j->outputs = j->tracker->outputs ? j->tracker->outputs : (uint8_t)profile_outputs(j->profile, &input);
+    if (!profile_has(j->profile, &input, j->action))
         return true;
     if (j->action == ACTION_SET)
         return j->output > j->outputs || (reserved >> (j->output - 1) & 1);

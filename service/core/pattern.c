@@ -6,15 +6,23 @@
 
 #include "base/check.h"
 
-/* A good pattern over an ack of a few hundred bytes needs far less. */
-enum { MATCH_LIMIT = 100000 };
+/* For each place at which a match may begin. A good pattern over an ack of a few hundred bytes needs far less. */
+enum { MATCH_LIMIT = 10000 };
 
 struct pattern {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *context;
-    int key_group; /* -1: none */
+    int groups[GROUP_COUNT]; /* negative: there is none of this name */
 };
+
+static void find_groups(struct pattern *p)
+{
+    static const char *const names[GROUP_COUNT] = {"key", "output", "on", "off"};
+
+    for (int i = 0; i < GROUP_COUNT; i++)
+        p->groups[i] = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR)names[i]);
+}
 
 struct pattern *pattern_compile(const char *text, const char **error)
 {
@@ -36,7 +44,7 @@ struct pattern *pattern_compile(const char *text, const char **error)
     p->context = pcre2_match_context_create(NULL);
     CHECK(p->data && p->context);
     pcre2_set_match_limit(p->context, MATCH_LIMIT);
-    p->key_group = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) "key");
+    find_groups(p);
     return p;
 }
 
@@ -50,21 +58,26 @@ void pattern_free(struct pattern *p)
     free(p);
 }
 
-bool pattern_has_key(const struct pattern *p)
+bool pattern_has(const struct pattern *p, enum pattern_group group)
 {
-    return p->key_group > 0;
+    return p->groups[group] > 0;
 }
 
-bool pattern_match(const struct pattern *p, struct bytes subject, struct bytes *key)
+bool pattern_match(const struct pattern *p, struct bytes subject, size_t from, struct pattern_match *match)
 {
     const uint8_t *data = subject.data ? subject.data : (const uint8_t *)"";
     const PCRE2_SIZE *ends;
 
-    *key = (struct bytes){0};
-    if (pcre2_match(p->code, data, subject.len, 0, 0, p->data, p->context) < 0)
+    *match = (struct pattern_match){0};
+    if (from > subject.len || pcre2_match(p->code, data, subject.len, from, 0, p->data, p->context) < 0)
         return false;
     ends = pcre2_get_ovector_pointer(p->data);
-    if (p->key_group > 0 && ends[2 * p->key_group] != PCRE2_UNSET)
-        *key = bytes_of(data + ends[2 * p->key_group], ends[2 * p->key_group + 1] - ends[2 * p->key_group]);
+    for (int i = 0; i < GROUP_COUNT; i++) {
+        size_t at = 2 * (size_t)(p->groups[i] > 0 ? p->groups[i] : 0);
+
+        if (at && ends[at] != PCRE2_UNSET)
+            match->groups[i] = bytes_of(data + ends[at], ends[at + 1] - ends[at]);
+    }
+    match->next = ends[1] > from ? ends[1] : from + 1;
     return true;
 }

@@ -31,6 +31,7 @@ void pending_free(struct pending *p)
     free((void *)p->route.topic.data);
     free((void *)p->route.correlation.data);
     free((void *)p->echo.data);
+    buffer_release(&p->partial);
     free(p);
 }
 

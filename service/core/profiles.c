@@ -10,15 +10,14 @@ struct profiles {
 };
 
 static void add_builtin(struct profiles *all, const char *prefix, const char *name, const char *model,
-                        enum profile_encoding encoding)
+                        enum profile_kind kind)
 {
     const struct profile_description description = {
         .name = name,
         .models = &model,
         .model_count = 1,
-        .set = true,
-        .set_all = true,
-        .encoding = encoding,
+        .kind = kind,
+        .base = {.set = true, .set_all = true},
         .match = MATCH_ID,
     };
     const char *key;
@@ -34,8 +33,8 @@ struct profiles *profiles_new(const char *prefix)
     struct profiles *all = calloc(1, sizeof *all);
 
     CHECK(all);
-    add_builtin(all, prefix, "json", "generic_json", PROFILE_JSON);
-    add_builtin(all, prefix, "msgpack", "generic_msgpack", PROFILE_MSGPACK);
+    add_builtin(all, prefix, "json", "generic_json", PROFILE_GENERIC_JSON);
+    add_builtin(all, prefix, "msgpack", "generic_msgpack", PROFILE_GENERIC_MSGPACK);
     return all;
 }
 

@@ -215,6 +215,16 @@ const struct registry_tracker *registry_find_tracker(const struct registry *r, i
     return map_find(&r->trackers, (uint64_t)id);
 }
 
+struct template_input registry_input(const struct registry_tracker *tracker)
+{
+    return (struct template_input){
+        .tracker_id = tracker->id,
+        .device_id = bytes_of_text(tracker->device_id),
+        .vars = tracker->vars,
+        .outputs = tracker->outputs,
+    };
+}
+
 const struct registry_tracker *registry_find_device(const struct registry *r, struct bytes device_id)
 {
     const struct registry_tracker *found = map_find(&r->devices, device_key(device_id));

@@ -1,296 +1,18 @@
-#include "core/template.h"
+#include "template_ops.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/check.h"
-#include "core/topic.h"
-
-enum op_kind { OP_LITERAL, OP_TRACKER_ID, OP_COMMAND_ID, OP_OUTPUT, OP_DEVICE_ID, OP_VAR, OP_ENABLE, OP_STATES };
-
-struct op {
-    enum op_kind kind;
-    struct bytes text; /* literal, name of the var, text for on */
-    struct bytes off;
-    struct bytes keep; /* data NULL: from the last acked state */
-    struct bytes separator;
-    int32_t shift;
-    uint8_t width;
-    char base; /* 'd', 'x' or 'X' */
+struct rendering {
+    const struct template *t;
+    const struct template_input *input;
+    struct buffer *out;
+    size_t start;               /* where the template's own text begins in `out` */
+    size_t marks[MARKS_MAX];    /* places in `out` */
+    size_t spans[SPANS_MAX];    /* where a length is to come, or a checksum's digits are */
+    size_t span_ops[SPANS_MAX]; /* whose it is */
+    size_t mark_ops[MARKS_MAX];
 };
-
-enum { OPS_MAX = 64, WIDTH_MAX = 32 };
-
-struct template
-{
-    char *text; /* with the {{ and }} folded; the ops point into it */
-    size_t count;
-    struct op ops[OPS_MAX];
-};
-
-/* --- compiling --- */
-
-struct compiler {
-    struct template *t;
-    enum template_use use;
-    const char *error;
-};
-
-static const struct {
-    const char *name;
-    enum op_kind kind;
-    bool number;
-    bool in_topics;
-    bool in_set_all;
-} names[] = {
-    {"tracker_id", OP_TRACKER_ID, true, true, true}, {"command_id", OP_COMMAND_ID, true, false, true},
-    {"output", OP_OUTPUT, true, false, false},       {"device_id", OP_DEVICE_ID, false, true, true},
-    {"enable", OP_ENABLE, false, false, false},      {"states", OP_STATES, false, false, true},
-};
-
-static struct op *add_op(struct compiler *c, enum op_kind kind)
-{
-    struct op *op = &c->t->ops[c->t->count];
-
-    if (c->t->count == OPS_MAX) {
-        c->error = "too many placeholders";
-        return NULL;
-    }
-    c->t->count++;
-    *op = (struct op){.kind = kind, .base = 'd'};
-    return op;
-}
-
-static size_t name_len(const char *at, const char *end)
-{
-    const char *p = at;
-
-    while (p < end && (isalnum((unsigned char)*p) || *p == '_'))
-        p++;
-    return (size_t)(p - at);
-}
-
-/* ":04X" behind a number's name and shift. */
-static const char *compile_format(struct op *op, const char *at, const char *end)
-{
-    unsigned width = 0;
-
-    if (at == end || *at != ':')
-        return at;
-    for (at++; at < end && isdigit((unsigned char)*at) && width <= WIDTH_MAX; at++)
-        width = width * 10 + (unsigned)(*at - '0');
-    if (width > WIDTH_MAX || at == end || !strchr("dxX", *at))
-        return NULL;
-    op->width = (uint8_t)width;
-    op->base = *at;
-    return at + 1;
-}
-
-static void compile_number(struct compiler *c, struct op *op, const char *at, const char *end)
-{
-    if (at < end && (*at == '+' || *at == '-')) {
-        char *rest;
-        long shift = strtol(at, &rest, 10);
-
-        if (rest > end || shift < -1000 || shift > 1000) {
-            c->error = "the number behind + or - is out of range";
-            return;
-        }
-        op->shift = (int32_t)shift;
-        at = rest;
-    }
-    at = compile_format(op, at, end);
-    if (at != end)
-        c->error = "a number is written {name}, {name-1}, {name:04X} or {name:d}";
-}
-
-static void compile_enable(struct compiler *c, struct op *op, const char *at, const char *end)
-{
-    const char *colon = at < end ? memchr(at, ':', (size_t)(end - at)) : NULL;
-
-    if (!colon || *at != '?') {
-        c->error = "enable is written {enable?ON:OFF}";
-        return;
-    }
-    op->text = bytes_of(at + 1, (size_t)(colon - at - 1));
-    op->off = bytes_of(colon + 1, (size_t)(end - colon - 1));
-}
-
-static struct bytes *states_option(struct op *op, const char *name, size_t len)
-{
-    const struct {
-        const char *name;
-        struct bytes *value;
-    } options[] = {{"on", &op->text}, {"off", &op->off}, {"keep", &op->keep}, {"sep", &op->separator}};
-
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (bytes_equal_text(bytes_of(name, len), options[i].name))
-            return options[i].value;
-    }
-    return NULL;
-}
-
-static void compile_states(struct compiler *c, struct op *op, const char *at, const char *end)
-{
-    while (at < end) {
-        size_t len;
-        const char *close;
-        struct bytes *value;
-
-        at += strspn(at, " ");
-        len = name_len(at, end);
-        value = states_option(op, at, len);
-        at += len;
-        if (!value || end - at < 3 || at[0] != '=' || at[1] != '\'')
-            break;
-        close = memchr(at + 2, '\'', (size_t)(end - at - 2));
-        if (!close)
-            break;
-        *value = bytes_of(at + 2, (size_t)(close - at - 2));
-        at = close + 1;
-    }
-    if (at != end || !op->text.data || !op->off.data)
-        c->error = "states is written {states on='1' off='0' keep='?' sep=','}";
-}
-
-static void compile_known(struct compiler *c, size_t which, const char *at, const char *end)
-{
-    bool allowed =
-        c->use == TEMPLATE_SET || (c->use == TEMPLATE_TOPIC ? names[which].in_topics : names[which].in_set_all);
-    struct op *op = add_op(c, names[which].kind);
-
-    if (!allowed)
-        c->error = c->use == TEMPLATE_TOPIC ? "a topic takes only {tracker_id}, {device_id} and vars"
-                                            : "set_all takes no {output} and no {enable}";
-    if (c->error)
-        return;
-    if (names[which].number)
-        compile_number(c, op, at, end);
-    else if (names[which].kind == OP_ENABLE)
-        compile_enable(c, op, at, end);
-    else if (names[which].kind == OP_STATES)
-        compile_states(c, op, at, end);
-    else if (at != end)
-        c->error = "device_id takes no format";
-}
-
-static void compile_placeholder(struct compiler *c, const char *at, const char *end)
-{
-    size_t len = name_len(at, end);
-    struct op *op;
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (bytes_equal_text(bytes_of(at, len), names[i].name)) {
-            compile_known(c, i, at + len, end);
-            return;
-        }
-    }
-    if (len == 0 || at + len != end) {
-        c->error = "this placeholder is not known";
-        return;
-    }
-    op = add_op(c, OP_VAR);
-    if (op)
-        op->text = bytes_of(at, len);
-}
-
-static void add_literal(struct compiler *c, const char *text, size_t len)
-{
-    struct op *op = len && !c->error ? add_op(c, OP_LITERAL) : NULL;
-
-    if (op)
-        op->text = bytes_of(text, len);
-}
-
-/* The end of the literal run at `at`: a brace or the end of the text. */
-static const char *literal_end(const char *at)
-{
-    return at + strcspn(at, "{}");
-}
-
-static void compile_text(struct compiler *c, const char *at)
-{
-    while (*at && !c->error) {
-        const char *end = literal_end(at);
-
-        if (*end && end[0] == end[1]) { /* {{ or }}: the first one belongs to the literal */
-            add_literal(c, at, (size_t)(end + 1 - at));
-            at = end + 2;
-            continue;
-        }
-        add_literal(c, at, (size_t)(end - at));
-        at = end;
-        if (*at == '}')
-            c->error = "a } without its {";
-        if (*at != '{')
-            continue;
-        end = strchr(at, '}');
-        if (!end) {
-            c->error = "a { without its }";
-            return;
-        }
-        compile_placeholder(c, at + 1, end);
-        at = end + 1;
-    }
-}
-
-static bool has_wildcard(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '+' || text.data[i] == '#')
-            return true;
-    }
-    return false;
-}
-
-/* In a topic a placeholder ends its level, so that a topic can be taken apart again. */
-static void check_topic(struct compiler *c)
-{
-    const struct template *t = c->t;
-
-    for (size_t i = 0; i < t->count && !c->error; i++) {
-        const struct op *op = &t->ops[i];
-
-        if (op->kind == OP_LITERAL && has_wildcard(op->text))
-            c->error = "a topic has no wildcards";
-        if (op->kind != OP_LITERAL && i + 1 < t->count &&
-            (t->ops[i + 1].kind != OP_LITERAL || t->ops[i + 1].text.data[0] != '/'))
-            c->error = "in a topic a placeholder ends its level";
-        if (op->kind == OP_TRACKER_ID && (op->shift || op->width || op->base != 'd'))
-            c->error = "in a topic tracker_id takes no format";
-    }
-    if (!c->error && t->count == 0)
-        c->error = "a topic is not empty";
-}
-
-struct template *template_compile(const char *text, enum template_use use, const char **error)
-{
-    struct compiler c = {.t = calloc(1, sizeof *c.t), .use = use};
-
-    CHECK(c.t);
-    c.t->text = strdup(text);
-    CHECK(c.t->text);
-    compile_text(&c, c.t->text);
-    if (use == TEMPLATE_TOPIC && !c.error)
-        check_topic(&c);
-    if (!c.error)
-        return c.t;
-    *error = c.error;
-    template_free(c.t);
-    return NULL;
-}
-
-void template_free(struct template *t)
-{
-    if (!t)
-        return;
-    free(t->text);
-    free(t);
-}
-
-/* --- rendering --- */
 
 struct bytes template_var(const char *vars, const char *name, size_t len)
 {
@@ -304,91 +26,412 @@ struct bytes template_var(const char *vars, const char *name, size_t len)
     return (struct bytes){0};
 }
 
-static void put_number(struct buffer *out, const struct op *op, int64_t value)
-{
-    const char *format = op->base == 'x' ? "%0*llx" : op->base == 'X' ? "%0*llX" : "%0*lld";
-    char digits[WIDTH_MAX + 24];
+/* --- numbers --- */
 
-    snprintf(digits, sizeof digits, format, (int)op->width, (long long)value + op->shift);
-    buffer_put_text(out, digits);
+enum { DIGITS_MAX = WIDTH_MAX + 24 };
+
+static void put_digits(struct buffer *out, uint64_t value, unsigned base, const char *alphabet, size_t width)
+{
+    char digits[DIGITS_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = alphabet[value % base];
+        value /= base;
+    } while (value);
+    while (sizeof digits - at < width)
+        digits[--at] = '0';
+    buffer_put(out, bytes_of(digits + at, sizeof digits - at));
 }
 
-static int put_states(struct buffer *out, const struct op *op, const struct template_input *input)
+static void put_time(struct buffer *out, uint64_t seconds)
 {
-    const struct command *command = input->command;
+    uint64_t minutes = seconds / 60;
 
-    for (unsigned i = 0; i < input->outputs; i++) {
-        bool wanted = command->action == ACTION_SET_ALL || (unsigned)command->output == i + 1;
-        bool on = command->action == ACTION_SET_ALL ? command->outputs >> i & 1 : command->enable;
+    put_digits(out, minutes / 60 % 24 * 10000 + minutes % 60 * 100 + seconds % 60, 10, "0123456789", 6);
+}
 
-        if (i > 0)
-            buffer_put(out, op->separator);
-        if (!wanted && op->keep.data) {
-            buffer_put(out, op->keep);
-            continue;
-        }
-        if (!wanted) {
-            if (!input->states || !(input->states->known >> i & 1))
-                return -ENODATA;
-            on = input->states->on >> i & 1;
-        }
-        buffer_put(out, on ? op->text : op->off);
+static void put_number(struct buffer *out, const struct number_format *format, uint64_t value)
+{
+    uint64_t shifted = (format->modulus ? value % format->modulus : value) + (uint64_t)(int64_t)format->shift;
+
+    if (format->base == 'c') {
+        buffer_put_u8(out, (uint8_t)shifted);
+    } else if (format->base == 't') {
+        put_time(out, shifted);
+    } else if (format->base == 'd' && (int64_t)shifted < 0) {
+        buffer_put_u8(out, '-');
+        put_digits(out, -shifted, 10, "0123456789", format->width ? format->width - 1u : 0);
+    } else {
+        put_digits(out, shifted, format->base == 'd' ? 10 : 16,
+                   format->base == 'X' ? "0123456789ABCDEF" : "0123456789abcdef", format->width);
+    }
+}
+
+static int parse_number(struct bytes text, uint64_t *value)
+{
+    *value = 0;
+    if (text.len == 0 || text.len > 18)
+        return -EINVAL;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return -EINVAL;
+        *value = *value * 10 + (uint64_t)(text.data[i] - '0');
     }
     return 0;
 }
 
-static int put_var(struct buffer *out, const struct op *op, const struct template_input *input)
-{
-    struct bytes value = template_var(input->vars, (const char *)op->text.data, op->text.len);
+/* --- values --- */
 
-    if (!value.data)
-        return -ENODATA;
-    buffer_put(out, value);
+static const char *all_of(const struct template_input *input)
+{
+    const struct command *command = input->command;
+    unsigned count = command->output_count;
+    uint64_t every = count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+
+    if (command->action == ACTION_SET)
+        return command->enable ? "on" : "off";
+    if (input->kept & every)
+        return "mixed";
+    return (command->outputs & every) == every ? "on" : (command->outputs & every) == 0 ? "off" : "mixed";
+}
+
+static int put_var(struct buffer *out, const struct value *value, const struct template_input *input)
+{
+    struct bytes text = template_var(input->vars, (const char *)value->name.data, value->name.len);
+
+    if (!text.data)
+        return value->fallback ? template_render(value->fallback, input, out) : -ENODATA;
+    buffer_put(out, text);
     return 0;
 }
 
-static int render_op(const struct op *op, const struct template_input *input, struct buffer *out)
+static uint64_t number_of(enum source source, const struct template_input *input)
 {
+    switch (source) {
+    case SOURCE_TRACKER_ID:
+        return (uint64_t)input->tracker_id;
+    case SOURCE_COMMAND_ID:
+        return input->command->id;
+    case SOURCE_OUTPUT:
+        return (uint64_t)input->command->output;
+    case SOURCE_ENABLE:
+        return input->command->enable;
+    default:
+        return (uint64_t)input->now_ms;
+    }
+}
+
+static int put_value(struct buffer *out, const struct value *value, const struct template_input *input)
+{
+    static const struct number_format plain = {.base = 'd'};
+
+    if (value->source == SOURCE_VAR)
+        return put_var(out, value, input);
+    if (value->source == SOURCE_DEVICE_ID)
+        buffer_put(out, input->device_id);
+    else if (value->source == SOURCE_ALL)
+        buffer_put_text(out, all_of(input));
+    else
+        put_number(out, &plain, number_of(value->source, input));
+    return 0;
+}
+
+/* A var's text becomes a number by way of the end of `out`, which is as it was afterwards. */
+static int put_formatted(const struct op *op, const struct rendering *r)
+{
+    struct buffer *out = r->out;
+    size_t before = out->len;
+    uint64_t number;
+    int e = 0;
+
+    if (op->value.source == SOURCE_VAR) {
+        e = put_var(out, &op->value, r->input);
+        if (e == 0)
+            e = parse_number(bytes_of(out->data + before, out->len - before), &number);
+        out->len = before;
+    } else {
+        number = number_of(op->value.source, r->input);
+    }
+    if (e == 0)
+        put_number(out, &op->format, number);
+    return e;
+}
+
+/* --- the other placeholders --- */
+
+static void put_slot_text(struct buffer *out, struct bytes text, unsigned output)
+{
+    static const struct number_format plain = {.base = 'd'};
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '@')
+            put_number(out, &plain, output);
+        else
+            buffer_put_u8(out, text.data[i]);
+    }
+}
+
+enum slot { SLOT_KEEP, SLOT_OFF, SLOT_ON };
+
+/* What one output is to be, -ENODATA: what it is now, which is not known. */
+static int slot_of(const struct op *op, const struct template_input *input, unsigned index)
+{
+    const struct command *command = input->command;
+    bool all = command->action == ACTION_SET_ALL;
+
+    if (all ? index < command->output_count && !(input->kept >> index & 1) : (unsigned)command->output == index + 1)
+        return (all ? command->outputs >> index & 1 : command->enable) ? SLOT_ON : SLOT_OFF;
+    if (op->keep.data)
+        return SLOT_KEEP;
+    if (index >= input->outputs)
+        return SLOT_OFF;
+    if (!input->states || !(input->states->known >> index & 1))
+        return -ENODATA;
+    return input->states->on >> index & 1 ? SLOT_ON : SLOT_OFF;
+}
+
+static int put_states(const struct op *op, const struct rendering *r)
+{
+    unsigned first = op->first_slot ? op->first_slot : 1;
+    unsigned last = op->first_slot ? op->last_slot : r->input->outputs;
+
+    for (unsigned output = first; output <= last; output++) {
+        int slot = slot_of(op, r->input, output - 1);
+
+        if (slot < 0)
+            return slot;
+        if (output > first)
+            buffer_put(r->out, op->separator);
+        put_slot_text(r->out, slot == SLOT_KEEP ? op->keep : slot == SLOT_ON ? op->text : op->off, output);
+    }
+    return 0;
+}
+
+/* The key is put together at the end of `out`, which is as it was afterwards. */
+static int put_lookup(const struct op *op, const struct rendering *r)
+{
+    const struct choice *found = NULL;
+    struct buffer *out = r->out;
+    size_t before = out->len;
+    int e = 0;
+
+    for (size_t i = 0; i < op->key_count && e == 0; i++) {
+        if (i > 0)
+            buffer_put_u8(out, ',');
+        e = put_value(out, &op->keys[i], r->input);
+    }
+    for (size_t i = 0; i < op->choice_count && e == 0 && !found; i++) {
+        const struct choice *choice = &r->t->choices[op->first_choice + i];
+
+        if (!choice->key.data || bytes_equal(choice->key, bytes_of(out->data + before, out->len - before)))
+            found = choice;
+    }
+    out->len = before;
+    if (e == 0 && !found)
+        return -EDOM;
+    if (e == 0)
+        buffer_put(out, found->text);
+    return e;
+}
+
+static bool is_list_dress(uint8_t c)
+{
+    return c == ' ' || c == '[' || c == ']' || c == '"' || c == '\'';
+}
+
+/* Brackets, quotes and blanks around the elements of a list do not count. */
+static int put_item(const struct op *op, const struct rendering *r)
+{
+    struct buffer *out = r->out;
+    size_t before = out->len;
+    size_t to = before;
+    int index = 1;
+    int e = put_value(out, &op->value, r->input);
+
+    for (size_t i = before; e == 0 && i < out->len; i++) {
+        uint8_t c = out->data[i];
+
+        if (c == ',')
+            index++;
+        else if (index == r->input->command->output && !is_list_dress(c))
+            out->data[to++] = c;
+    }
+    out->len = e == 0 ? to : before;
+    return e ? e : to > before ? 0 : -EDOM;
+}
+
+static const struct choice *replacement_at(const struct op *op, const struct rendering *r, struct bytes text)
+{
+    for (size_t i = 0; i < op->choice_count; i++) {
+        const struct choice *choice = &r->t->choices[op->first_choice + i];
+
+        if (text.len >= choice->key.len && memcmp(text.data, choice->key.data, choice->key.len) == 0)
+            return choice;
+    }
+    return NULL;
+}
+
+static int put_replaced(const struct op *op, const struct rendering *r)
+{
+    struct buffer subject = {0};
+    int e = put_value(&subject, &op->value, r->input);
+
+    for (size_t i = 0; i < subject.len && e == 0;) {
+        const struct choice *choice = replacement_at(op, r, bytes_of(subject.data + i, subject.len - i));
+
+        if (!choice)
+            buffer_put_u8(r->out, subject.data[i]);
+        else if (choice->is_value)
+            e = put_value(r->out, &choice->value, r->input);
+        else
+            buffer_put(r->out, choice->text);
+        i += choice ? choice->key.len : 1;
+    }
+    buffer_release(&subject);
+    return e;
+}
+
+/* --- spans --- */
+
+static void note_place(struct rendering *r, const struct op *op, size_t index)
+{
+    if (op->kind == OP_MARK) {
+        r->marks[op->from] = r->out->len;
+        r->mark_ops[op->from] = index;
+        return;
+    }
+    r->spans[op->span] = r->out->len;
+    r->span_ops[op->span] = index;
+    for (size_t i = 0; op->kind == OP_CHECKSUM && i < op->format.width; i++)
+        buffer_put_u8(r->out, '0');
+}
+
+static size_t place_of(const struct rendering *r, const struct op *op, uint8_t place)
+{
+    if (place == MARK_START)
+        return r->start;
+    if (place == MARK_END)
+        return r->out->len;
+    return place == MARK_HERE ? r->spans[op->span] : r->marks[place];
+}
+
+/* The digits of a length move everything behind them. */
+static void put_len(struct rendering *r, const struct op *op)
+{
+    struct buffer digits = {0};
+    size_t at = r->spans[op->span];
+    size_t behind = r->out->len - at;
+
+    buffer_put_number(&digits, (int64_t)(place_of(r, op, op->to) - place_of(r, op, op->from)));
+    buffer_room(r->out, digits.len);
+    memmove(r->out->data + at + digits.len, r->out->data + at, behind);
+    memcpy(r->out->data + at, digits.data, digits.len);
+    r->out->len += digits.len;
+    for (size_t i = 0; i < r->t->mark_count; i++)
+        r->marks[i] += r->mark_ops[i] > r->span_ops[op->span] ? digits.len : 0;
+    for (size_t i = 0; i < r->t->span_count; i++)
+        r->spans[i] += r->span_ops[i] > r->span_ops[op->span] ? digits.len : 0;
+    buffer_release(&digits);
+}
+
+static void put_checksum(struct rendering *r, const struct op *op)
+{
+    size_t from = place_of(r, op, op->from);
+    struct bytes span = bytes_of(r->out->data + from, place_of(r, op, op->to) - from);
+    size_t end = r->out->len;
+
+    r->out->len = r->spans[op->span]; /* over the zeros that keep the place */
+    put_number(r->out, &op->format, checksum_of(op->checksum, span));
+    r->out->len = end;
+}
+
+static void fill_spans(struct rendering *r)
+{
+    for (size_t i = 0; i < r->t->span_count; i++) {
+        if (r->t->ops[r->span_ops[i]].kind == OP_LEN)
+            put_len(r, &r->t->ops[r->span_ops[i]]);
+    }
+    for (size_t i = 0; i < r->t->span_count; i++) {
+        if (r->t->ops[r->span_ops[i]].kind == OP_CHECKSUM)
+            put_checksum(r, &r->t->ops[r->span_ops[i]]);
+    }
+}
+
+/* --- the whole --- */
+
+static int render_op(struct rendering *r, size_t index)
+{
+    const struct op *op = &r->t->ops[index];
+
     switch (op->kind) {
     case OP_LITERAL:
-        buffer_put(out, op->text);
+        buffer_put(r->out, op->text);
         return 0;
-    case OP_TRACKER_ID:
-        put_number(out, op, input->tracker_id);
-        return 0;
-    case OP_COMMAND_ID:
-        put_number(out, op, (int64_t)input->command->id);
-        return 0;
-    case OP_OUTPUT:
-        put_number(out, op, input->command->output);
-        return 0;
-    case OP_DEVICE_ID:
-        buffer_put(out, input->device_id);
-        return 0;
-    case OP_VAR:
-        return put_var(out, op, input);
+    case OP_NUMBER:
+        return put_formatted(op, r);
+    case OP_TEXT:
+        return put_value(r->out, &op->value, r->input);
     case OP_ENABLE:
-        buffer_put(out, input->command->enable ? op->text : op->off);
+        buffer_put(r->out, r->input->command->enable ? op->text : op->off);
         return 0;
     case OP_STATES:
-        return put_states(out, op, input);
+        return put_states(op, r);
+    case OP_LOOKUP:
+        return put_lookup(op, r);
+    case OP_ITEM:
+        return put_item(op, r);
+    case OP_REPLACE:
+        return put_replaced(op, r);
+    case OP_MARK:
+    case OP_LEN:
+    case OP_CHECKSUM:
+        note_place(r, op, index);
+        return 0;
     }
     return -EINVAL;
 }
 
 int template_render(const struct template *t, const struct template_input *input, struct buffer *out)
 {
-    size_t before = out->len;
+    struct rendering r = {.t = t, .input = input, .out = out, .start = out->len};
 
     for (size_t i = 0; i < t->count; i++) {
-        int r = render_op(&t->ops[i], input, out);
+        int e = render_op(&r, i);
 
-        if (r < 0) {
-            out->len = before;
-            return r;
+        if (e < 0) {
+            out->len = r.start;
+            return e;
         }
     }
+    fill_spans(&r);
     return 0;
+}
+
+/* --- what it is --- */
+
+static const struct value *missing_value(const struct value *value, const char *vars)
+{
+    bool is_there = value->source != SOURCE_VAR || value->fallback ||
+                    template_var(vars, (const char *)value->name.data, value->name.len).data;
+
+    return is_there ? NULL : value;
+}
+
+static const struct value *missing_in(const struct template *t, const struct op *op, const char *vars)
+{
+    const struct value *missing = NULL;
+
+    if (op->kind == OP_NUMBER || op->kind == OP_TEXT || op->kind == OP_ITEM || op->kind == OP_REPLACE)
+        missing = missing_value(&op->value, vars);
+    for (size_t i = 0; i < op->key_count && !missing; i++)
+        missing = missing_value(&op->keys[i], vars);
+    for (size_t i = 0; i < op->choice_count && !missing; i++) {
+        const struct choice *choice = &t->choices[op->first_choice + i];
+
+        missing = choice->is_value ? missing_value(&choice->value, vars) : NULL;
+    }
+    return missing;
 }
 
 const char *template_missing_var(const struct template *t, const char *vars)
@@ -396,132 +439,26 @@ const char *template_missing_var(const struct template *t, const char *vars)
     static char name[64];
 
     for (size_t i = 0; i < t->count; i++) {
-        const struct op *op = &t->ops[i];
+        const struct value *missing = missing_in(t, &t->ops[i], vars);
 
-        if (op->kind == OP_VAR && !template_var(vars, (const char *)op->text.data, op->text.len).data) {
-            snprintf(name, sizeof name, "%.*s", (int)op->text.len, (const char *)op->text.data);
+        if (missing) {
+            snprintf(name, sizeof name, "%.*s", (int)missing->name.len, (const char *)missing->name.data);
             return name;
         }
     }
     return NULL;
 }
 
-bool template_needs_states(const struct template *t)
+enum template_kind template_kind(const struct template *t)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        if (t->ops[i].kind == OP_STATES && !t->ops[i].keep.data)
-            return true;
-    }
-    return false;
+    const struct op *op = t->ops;
+
+    if (t->count != 1 || op->kind != OP_NUMBER || op->format.base != 'd' || op->format.width)
+        return TEMPLATE_IS_TEXT;
+    return op->value.source == SOURCE_ENABLE && !op->is_formatted ? TEMPLATE_IS_BOOLEAN : TEMPLATE_IS_NUMBER;
 }
 
-/* --- topics --- */
-
-void template_filter(const struct template *t, struct buffer *out)
+bool template_uses_output(const struct template *t)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        if (t->ops[i].kind == OP_LITERAL) {
-            buffer_put(out, t->ops[i].text);
-            continue;
-        }
-        /* A level is a wildcard as a whole or not at all: "trk-{device_id}" becomes "+". */
-        while (out->len && out->data[out->len - 1] != '/')
-            out->len--;
-        buffer_put_u8(out, '+');
-    }
-}
-
-static void capture_level(const struct op *op, struct bytes level, struct template_capture *capture)
-{
-    if (op->kind == OP_TRACKER_ID)
-        capture->tracker_id = level;
-    if (op->kind == OP_DEVICE_ID)
-        capture->device_id = level;
-}
-
-static bool skip_literal(struct bytes *rest, struct bytes literal)
-{
-    if (rest->len < literal.len || memcmp(rest->data, literal.data, literal.len) != 0)
-        return false;
-    rest->data += literal.len;
-    rest->len -= literal.len;
-    return true;
-}
-
-static struct bytes take_level(struct bytes *rest)
-{
-    const uint8_t *slash = rest->len ? memchr(rest->data, '/', rest->len) : NULL;
-    struct bytes level = {rest->data, slash ? (size_t)(slash - rest->data) : rest->len};
-
-    rest->data += level.len;
-    rest->len -= level.len;
-    return level;
-}
-
-bool template_match(const struct template *t, struct bytes topic, struct template_capture *capture)
-{
-    struct bytes rest = topic;
-
-    *capture = (struct template_capture){0};
-    for (size_t i = 0; i < t->count; i++) {
-        const struct op *op = &t->ops[i];
-
-        if (op->kind != OP_LITERAL)
-            capture_level(op, take_level(&rest), capture);
-        else if (!skip_literal(&rest, op->text))
-            return false;
-    }
-    return rest.len == 0;
-}
-
-/* reach[n]: the ops so far can have used up the first n bytes. In this form a hostile topic costs no more than others.
- */
-static void reach_over_literal(bool *reach, struct bytes topic, struct bytes literal)
-{
-    for (size_t end = topic.len + 1; end-- > 0;) {
-        size_t start = end - literal.len;
-
-        reach[end] = end >= literal.len && reach[start] && memcmp(topic.data + start, literal.data, literal.len) == 0;
-    }
-}
-
-/* Placeholders of text may hold slashes; those of numbers stay in their level. */
-static void reach_over_placeholder(bool *reach, struct bytes topic, bool in_level)
-{
-    for (size_t n = 1; n <= topic.len; n++) {
-        if (reach[n - 1] && !(in_level && topic.data[n - 1] == '/'))
-            reach[n] = true;
-    }
-}
-
-bool template_may_match(const struct template *t, struct bytes topic)
-{
-    bool reach[TOPIC_MAX + 1] = {true};
-    struct bytes rest = topic;
-
-    if (topic.len > TOPIC_MAX || (t->ops[0].kind == OP_LITERAL && !skip_literal(&rest, t->ops[0].text)))
-        return false; /* the quick answer for nearly all */
-    for (size_t i = 0; i < t->count; i++) {
-        if (t->ops[i].kind == OP_LITERAL)
-            reach_over_literal(reach, topic, t->ops[i].text);
-        else
-            reach_over_placeholder(reach, topic, t->ops[i].kind == OP_TRACKER_ID);
-    }
-    return reach[topic.len];
-}
-
-static bool ops_equal(const struct op *a, const struct op *b)
-{
-    return a->kind == b->kind && bytes_equal(a->text, b->text);
-}
-
-bool template_equal(const struct template *a, const struct template *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++) {
-        if (!ops_equal(&a->ops[i], &b->ops[i]))
-            return false;
-    }
-    return true;
+    return t->uses & USES_OUTPUT;
 }

@@ -249,6 +249,42 @@ const char *conf_text(const struct conf_node *node)
     return config_setting_get_string(setting_of(node));
 }
 
+enum conf_kind conf_kind(const struct conf_node *node)
+{
+    switch (config_setting_type(setting_of(node))) {
+    case CONFIG_TYPE_STRING:
+        return CONF_IS_TEXT;
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return CONF_IS_INT;
+    case CONFIG_TYPE_FLOAT:
+        return CONF_IS_REAL;
+    case CONFIG_TYPE_BOOL:
+        return CONF_IS_BOOL;
+    case CONFIG_TYPE_GROUP:
+        return CONF_IS_GROUP;
+    case CONFIG_TYPE_LIST:
+        return CONF_IS_LIST;
+    default:
+        return CONF_IS_ARRAY;
+    }
+}
+
+int64_t conf_int(const struct conf_node *node)
+{
+    return config_setting_get_int64(setting_of(node));
+}
+
+double conf_real(const struct conf_node *node)
+{
+    return config_setting_get_float(setting_of(node));
+}
+
+bool conf_bool(const struct conf_node *node)
+{
+    return config_setting_get_bool(setting_of(node));
+}
+
 /* --- values --- */
 
 static bool is_integer(const config_setting_t *s)
@@ -378,9 +414,17 @@ static const char *read_list(const config_setting_t *s, const struct conf_key *k
     return NULL;
 }
 
+static const char *read_any(const config_setting_t *s, const struct conf_key *key, void *to)
+{
+    (void)key;
+    *(const struct conf_node **)to = (const struct conf_node *)s;
+    return NULL;
+}
+
 static const char *(*const readers[])(const config_setting_t *, const struct conf_key *, void *) = {
     [CONF_TEXT] = read_plain_text, [CONF_UINT] = read_uint, [CONF_BOOL] = read_bool,   [CONF_NUMBER] = read_number,
     [CONF_TEXTS] = read_texts,     [CONF_INTS] = read_ints, [CONF_GROUP] = read_group, [CONF_LIST] = read_list,
+    [CONF_ANY] = read_any,
 };
 
 static const struct conf_key *find_key(const struct conf_key *keys, const char *name)

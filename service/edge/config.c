@@ -115,6 +115,7 @@ static const struct conf_key engine_keys[] = {
 static const struct conf_key limits_keys[] = {
     KEY(CONF_UINT, config_limits, request_bytes_max, 64, 16 * MILLION),
     KEY(CONF_UINT, config_limits, ack_bytes_max, 64, 16 * MILLION),
+    KEY(CONF_UINT, config_limits, ack_partial_bytes_max, 64, 65536),
     KEY(CONF_NUMBER, config_limits, user_rate, 0, MILLION),
     KEY(CONF_UINT, config_limits, user_burst, 1, MILLION),
     KEY(CONF_TEXTS, config_limits, reply_topics, 0, 0),
@@ -402,6 +403,7 @@ static void make_engine_config(struct config *c)
         .trackers_max = c->engine.trackers_max,
         .request_bytes_max = c->limits.request_bytes_max,
         .ack_bytes_max = c->limits.ack_bytes_max,
+        .ack_partial_bytes_max = c->limits.ack_partial_bytes_max,
         .user_rate = c->limits.user_rate,
         .user_burst = c->limits.user_burst,
         .prefix = c->topic_prefix,
@@ -447,7 +449,7 @@ static void set_defaults(struct reading *r)
         .drain_ms = 5000,
     };
     c->limits = (struct config_limits){
-        .request_bytes_max = 16384, .ack_bytes_max = 16384, .user_rate = 50.0, .user_burst = 100};
+        .request_bytes_max = 16384, .ack_bytes_max = 16384, .ack_partial_bytes_max = 2048, .user_rate = 50.0, .user_burst = 100};
     c->topic_prefix = "";
     c->reply_default = "api/tracker/output/{action}/response";
     c->stats_interval_s = 5;

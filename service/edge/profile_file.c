@@ -8,23 +8,43 @@
 #include "base/check.h"
 
 /* A profile's file as it stands: see conf/profiles/README.md. */
+struct raw_variant {
+    uint32_t outputs;
+    struct conf_ints reserved_outputs;
+    const char *encoding;
+    const struct conf_node *set;
+    const struct conf_node *set_all;
+};
+
 struct raw_command {
     const char *topic;
-    const char *set;
-    const char *set_all;
+    const char *set_all_topic;
+    const char *encoding;
+    const struct conf_node *fields;
+    const struct conf_node *set;
+    const struct conf_node *set_all;
 };
 
 struct raw_ack {
     const char *topic;
     const char *framing;
+    const char *start;
+    const char *end;
     const char *match;
     const char *echo;
+    const char *key;
     struct conf_texts success;
     struct conf_texts refused;
     struct conf_texts unsupported;
 };
 
-struct raw_topic {
+struct raw_presence {
+    const char *topic;
+    struct conf_texts online;
+    struct conf_texts offline;
+};
+
+struct raw_state {
     const char *topic;
 };
 
@@ -34,79 +54,374 @@ struct raw_profile {
     struct conf_ints reserved_outputs;
     uint32_t ack_timeout_ms;
     uint32_t quarantine_ms;
+    const char *framer;
+    const char *variant;
+    const struct conf_node *defaults;
+    const struct conf_node *variants;
+    const struct conf_node *vectors;
     const struct conf_node *command_node;
     const struct conf_node *ack_node;
     const struct conf_node *presence_node;
     const struct conf_node *state_node;
     struct raw_command command;
     struct raw_ack ack;
-    struct raw_topic presence;
-    struct raw_topic state;
+    struct raw_presence presence;
+    struct raw_state state;
 };
 
 enum { TIMEOUT_MAX_MS = 86400000 };
 
+#define PROFILE(member) offsetof(struct raw_profile, member)
+#define VARIANT(member) offsetof(struct raw_variant, member)
+#define COMMAND(member) offsetof(struct raw_command, member)
+#define ACK(member) offsetof(struct raw_ack, member)
+#define PRESENCE(member) offsetof(struct raw_presence, member)
+
 static const struct conf_key profile_keys[] = {
-    {"models", CONF_TEXTS, offsetof(struct raw_profile, models), true, 0, 0},
-    {"outputs", CONF_UINT, offsetof(struct raw_profile, outputs), false, 1, 64},
-    {"reserved_outputs", CONF_INTS, offsetof(struct raw_profile, reserved_outputs), false, 1, 64},
-    {"ack_timeout_ms", CONF_UINT, offsetof(struct raw_profile, ack_timeout_ms), false, 1, TIMEOUT_MAX_MS},
-    {"quarantine_ms", CONF_UINT, offsetof(struct raw_profile, quarantine_ms), false, 1, TIMEOUT_MAX_MS},
-    {"command", CONF_GROUP, offsetof(struct raw_profile, command_node), true, 0, 0},
-    {"ack", CONF_GROUP, offsetof(struct raw_profile, ack_node), true, 0, 0},
-    {"presence", CONF_GROUP, offsetof(struct raw_profile, presence_node), false, 0, 0},
-    {"state", CONF_GROUP, offsetof(struct raw_profile, state_node), false, 0, 0},
+    {"models", CONF_TEXTS, PROFILE(models), true, 0, 0},
+    {"outputs", CONF_UINT, PROFILE(outputs), false, 1, 64},
+    {"reserved_outputs", CONF_INTS, PROFILE(reserved_outputs), false, 1, 64},
+    {"ack_timeout_ms", CONF_UINT, PROFILE(ack_timeout_ms), false, 1, TIMEOUT_MAX_MS},
+    {"quarantine_ms", CONF_UINT, PROFILE(quarantine_ms), false, 1, TIMEOUT_MAX_MS},
+    {"framer", CONF_TEXT, PROFILE(framer), false, 0, 0},
+    {"defaults", CONF_GROUP, PROFILE(defaults), false, 0, 0},
+    {"variant", CONF_TEXT, PROFILE(variant), false, 0, 0},
+    {"variants", CONF_GROUP, PROFILE(variants), false, 0, 0},
+    {"command", CONF_GROUP, PROFILE(command_node), false, 0, 0},
+    {"ack", CONF_GROUP, PROFILE(ack_node), true, 0, 0},
+    {"presence", CONF_GROUP, PROFILE(presence_node), false, 0, 0},
+    {"state", CONF_GROUP, PROFILE(state_node), false, 0, 0},
+    {"vectors", CONF_LIST, PROFILE(vectors), false, 0, 0}, /* the profile's own tests: not the service's business */
+    {NULL, CONF_TEXT, 0, false, 0, 0},
+};
+
+static const struct conf_key variant_keys[] = {
+    {"outputs", CONF_UINT, VARIANT(outputs), false, 1, 64},
+    {"reserved_outputs", CONF_INTS, VARIANT(reserved_outputs), false, 1, 64},
+    {"encoding", CONF_TEXT, VARIANT(encoding), false, 0, 0},
+    {"set", CONF_ANY, VARIANT(set), false, 0, 0},
+    {"set_all", CONF_ANY, VARIANT(set_all), false, 0, 0},
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
 static const struct conf_key command_keys[] = {
-    {"topic", CONF_TEXT, offsetof(struct raw_command, topic), false, 0, 0},
-    {"set", CONF_TEXT, offsetof(struct raw_command, set), false, 0, 0},
-    {"set_all", CONF_TEXT, offsetof(struct raw_command, set_all), false, 0, 0},
+    {"topic", CONF_TEXT, COMMAND(topic), false, 0, 0},
+    {"set_all_topic", CONF_TEXT, COMMAND(set_all_topic), false, 0, 0},
+    {"encoding", CONF_TEXT, COMMAND(encoding), false, 0, 0},
+    {"fields", CONF_GROUP, COMMAND(fields), false, 0, 0},
+    {"set", CONF_ANY, COMMAND(set), false, 0, 0},
+    {"set_all", CONF_ANY, COMMAND(set_all), false, 0, 0},
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
 static const struct conf_key ack_keys[] = {
-    {"topic", CONF_TEXT, offsetof(struct raw_ack, topic), false, 0, 0},
-    {"framing", CONF_TEXT, offsetof(struct raw_ack, framing), false, 0, 0},
-    {"match", CONF_TEXT, offsetof(struct raw_ack, match), true, 0, 0},
-    {"echo", CONF_TEXT, offsetof(struct raw_ack, echo), false, 0, 0},
-    {"success", CONF_TEXTS, offsetof(struct raw_ack, success), true, 0, 0},
-    {"refused", CONF_TEXTS, offsetof(struct raw_ack, refused), false, 0, 0},
-    {"unsupported", CONF_TEXTS, offsetof(struct raw_ack, unsupported), false, 0, 0},
+    {"topic", CONF_TEXT, ACK(topic), false, 0, 0},
+    {"framing", CONF_TEXT, ACK(framing), false, 0, 0},
+    {"start", CONF_TEXT, ACK(start), false, 0, 0},
+    {"end", CONF_TEXT, ACK(end), false, 0, 0},
+    {"match", CONF_TEXT, ACK(match), true, 0, 0},
+    {"echo", CONF_TEXT, ACK(echo), false, 0, 0},
+    {"key", CONF_TEXT, ACK(key), false, 0, 0},
+    {"success", CONF_TEXTS, ACK(success), true, 0, 0},
+    {"refused", CONF_TEXTS, ACK(refused), false, 0, 0},
+    {"unsupported", CONF_TEXTS, ACK(unsupported), false, 0, 0},
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
-static const struct conf_key topic_keys[] = {
-    {"topic", CONF_TEXT, offsetof(struct raw_topic, topic), true, 0, 0},
+static const struct conf_key presence_keys[] = {
+    {"topic", CONF_TEXT, PRESENCE(topic), false, 0, 0},
+    {"online", CONF_TEXTS, PRESENCE(online), false, 0, 0},
+    {"offline", CONF_TEXTS, PRESENCE(offline), false, 0, 0},
+    {NULL, CONF_TEXT, 0, false, 0, 0},
+};
+
+static const struct conf_key state_keys[] = {
+    {"topic", CONF_TEXT, offsetof(struct raw_state, topic), true, 0, 0},
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
 struct reading {
     struct conf_file *file;
     struct raw_profile raw;
-    struct profile_description description;
+    struct profile_description d;
 };
 
-/* The setting, or the group that it belongs into. */
+/* --- mistakes --- */
+
+/* The setting, or the nearest group that it belongs into. */
 static const struct conf_node *place_of(const struct reading *r, const char *key)
 {
     const struct conf_node *node = conf_find(r->file, key);
-    char group[32];
+    char group[128];
 
-    if (!node) {
-        snprintf(group, sizeof group, "%.*s", (int)strcspn(key, "."), key);
+    snprintf(group, sizeof group, "%s", key);
+    while (!node && strrchr(group, '.')) {
+        *strrchr(group, '.') = '\0';
         node = conf_find(r->file, group);
     }
     return node ? node : conf_root(r->file);
 }
 
-static void mistake(struct reading *r, const char *key, const char *what)
+static void mistake(const struct reading *r, const char *key, const char *what)
 {
     conf_mistake(r->file, place_of(r, key), "%s: %s", key, what);
 }
 
-static void take_patterns(struct reading *r, const char *key, const struct conf_texts *texts, const char **out)
+/* --- names --- */
+
+struct name {
+    const char *name;
+    int value;
+};
+
+static const struct name encodings[] = {
+    {"text", PAYLOAD_TEXT}, {"hex", PAYLOAD_HEX}, {"json", PAYLOAD_JSON}, {"msgpack", PAYLOAD_MSGPACK}, {0}};
+static const struct name framings[] = {
+    {"message", FRAMING_MESSAGE}, {"lines", FRAMING_LINES},     {"delimiter", FRAMING_DELIMITER},
+    {"json", FRAMING_JSON},       {"msgpack", FRAMING_MSGPACK}, {0}};
+static const struct name matches[] = {{"echo", MATCH_ECHO}, {"state", MATCH_STATE}, {"fifo", MATCH_FIFO}, {0}};
+static const struct name key_formats[] = {{"text", KEY_TEXT}, {"number", KEY_NUMBER}, {"hex", KEY_HEX}, {0}};
+
+/* The value of a name; where there is none, the first one of the list. */
+static int value_of(const struct reading *r, const struct name *names, const char *key, const char *name)
+{
+    struct buffer what = {0};
+
+    for (size_t i = 0; names[i].name; i++) {
+        if (!name || strcmp(name, names[i].name) == 0)
+            return names[i].value;
+        buffer_printf(&what, "%s\"%s\"", i == 0 ? "must be " : names[i + 1].name ? ", " : " or ", names[i].name);
+    }
+    buffer_put_u8(&what, '\0');
+    mistake(r, key, (const char *)what.data);
+    buffer_release(&what);
+    return names[0].value;
+}
+
+/* --- payloads --- */
+
+static void free_members(const struct payload_member *members, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free_members(members[i].members, members[i].member_count);
+    free((void *)(uintptr_t)members);
+}
+
+static struct payload_member *take_members(const struct reading *r, const struct conf_node *node, size_t *count);
+
+static void take_value(const struct reading *r, const struct conf_node *node, struct payload_member *out)
+{
+    switch (conf_kind(node)) {
+    case CONF_IS_TEXT:
+        out->kind = PAYLOAD_MEMBER_TEXT;
+        out->text = conf_text(node);
+        return;
+    case CONF_IS_INT:
+        out->kind = PAYLOAD_MEMBER_INT;
+        out->number = conf_int(node);
+        return;
+    case CONF_IS_REAL:
+        out->kind = PAYLOAD_MEMBER_REAL;
+        out->real = conf_real(node);
+        return;
+    case CONF_IS_BOOL:
+        out->kind = PAYLOAD_MEMBER_BOOL;
+        out->truth = conf_bool(node);
+        return;
+    case CONF_IS_GROUP:
+    case CONF_IS_LIST:
+        out->kind = PAYLOAD_MEMBER_OBJECT;
+        out->members = take_members(r, node, &out->member_count);
+        return;
+    case CONF_IS_ARRAY:
+        conf_mistake(r->file, node, "a member is a text, a number, a boolean, a group, or a list of key and value");
+        out->kind = PAYLOAD_MEMBER_BOOL;
+    }
+}
+
+/* { key = "state_{output}"; value = "{enable?ON:OFF}"; } */
+static void take_pair(const struct reading *r, const struct conf_node *node, struct payload_member *out)
+{
+    struct {
+        const char *key;
+        const struct conf_node *value;
+    } raw = {0};
+    const struct conf_key keys[] = {{"key", CONF_TEXT, 0, true, 0, 0},
+                                    {"value", CONF_ANY, sizeof raw.key, true, 0, 0},
+                                    {NULL, CONF_TEXT, 0, false, 0, 0}};
+
+    if (!conf_read(r->file, node, keys, &raw))
+        return;
+    out->key = raw.key;
+    out->key_is_template = true;
+    take_value(r, raw.value, out);
+}
+
+/* A group, or a list of pairs; to be given to free_members. */
+static struct payload_member *take_members(const struct reading *r, const struct conf_node *node, size_t *count)
+{
+    bool is_list = conf_kind(node) == CONF_IS_LIST;
+    struct payload_member *members;
+
+    *count = conf_count(node);
+    members = calloc(*count + 1, sizeof *members);
+    CHECK(members);
+    for (size_t i = 0; i < *count; i++) {
+        const struct conf_node *member = conf_at(node, i);
+
+        members[i].key = "";
+        members[i].kind = PAYLOAD_MEMBER_BOOL;
+        if (is_list) {
+            take_pair(r, member, &members[i]);
+        } else {
+            members[i].key = conf_name(member);
+            take_value(r, member, &members[i]);
+        }
+    }
+    return members;
+}
+
+static bool take_payload(const struct reading *r, const struct conf_node *node, enum payload_encoding encoding,
+                         struct payload_description *out)
+{
+    bool is_object = encoding == PAYLOAD_JSON || encoding == PAYLOAD_MSGPACK;
+
+    if (!node)
+        return false;
+    if (!is_object && conf_kind(node) != CONF_IS_TEXT) {
+        conf_mistake(r->file, node, "must be a text in quotes");
+    } else if (!is_object) {
+        out->text = conf_text(node);
+    } else if (conf_kind(node) != CONF_IS_GROUP && conf_kind(node) != CONF_IS_LIST) {
+        conf_mistake(r->file, node, "must be a group: { … }, or a list of key and value: ( { … }, … )");
+    } else {
+        out->members = take_members(r, node, &out->member_count);
+    }
+    return true;
+}
+
+static uint64_t mask_of(const struct conf_ints *outputs)
+{
+    uint64_t mask = 0;
+
+    for (size_t i = 0; i < outputs->count; i++)
+        mask |= UINT64_C(1) << (outputs->items[i] - 1);
+    return mask;
+}
+
+/* --- variants --- */
+
+static void describe_base(struct reading *r)
+{
+    const struct raw_command *command = &r->raw.command;
+    struct profile_variant *base = &r->d.base;
+
+    base->outputs = r->raw.outputs;
+    base->reserved = mask_of(&r->raw.reserved_outputs);
+    base->encoding = (enum payload_encoding)value_of(r, encodings, "command.encoding", command->encoding);
+    base->set = take_payload(r, command->set, base->encoding, &base->set_payload);
+    base->set_all = take_payload(r, command->set_all, base->encoding, &base->set_all_payload);
+    if (r->raw.variants && (base->set || base->set_all))
+        mistake(r, "command", "set and set_all belong into the variants");
+    if (!r->raw.variants && !base->set && !base->set_all)
+        mistake(r, "command", "has neither set nor set_all");
+}
+
+/* What a variant does not say is said by the profile. */
+static void describe_variant(struct reading *r, const struct conf_node *node)
+{
+    struct profile_variant *v = &r->d.variants[r->d.variant_count++];
+    struct raw_variant raw = {.outputs = r->raw.outputs};
+
+    v->name = conf_name(node);
+    if (conf_read(r->file, node, variant_keys, &raw)) {
+        v->outputs = raw.outputs;
+        v->reserved = raw.reserved_outputs.items ? mask_of(&raw.reserved_outputs) : r->d.base.reserved;
+        v->encoding = raw.encoding ? (enum payload_encoding)value_of(r, encodings, "variants", raw.encoding)
+                                   : r->d.base.encoding;
+        v->set = take_payload(r, raw.set, v->encoding, &v->set_payload);
+        v->set_all = take_payload(r, raw.set_all, v->encoding, &v->set_all_payload);
+        if (!v->set && !v->set_all)
+            conf_mistake(r->file, node, "has neither set nor set_all");
+    }
+    free(raw.reserved_outputs.items);
+}
+
+static void describe_variants(struct reading *r)
+{
+    size_t count = conf_count(r->raw.variants);
+
+    r->d.variant = r->raw.variant;
+    if (!r->raw.variant != !r->raw.variants)
+        mistake(r, r->raw.variant ? "variant" : "variants", "variant and variants go together");
+    if (r->raw.variants && count == 0)
+        mistake(r, "variants", "is empty");
+    if (count > PROFILE_VARIANTS_MAX)
+        mistake(r, "variants", "too many variants");
+    for (size_t i = 0; i < count && count <= PROFILE_VARIANTS_MAX; i++)
+        describe_variant(r, conf_at(r->raw.variants, i));
+}
+
+/* --- the rest --- */
+
+static void describe_defaults(struct reading *r)
+{
+    size_t count = conf_count(r->raw.defaults);
+
+    if (count > PROFILE_DEFAULTS_MAX) {
+        mistake(r, "defaults", "too many defaults");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct conf_node *node = conf_at(r->raw.defaults, i);
+
+        if (conf_text(node))
+            r->d.defaults[r->d.default_count++] = (struct profile_default){conf_name(node), conf_text(node)};
+        else
+            conf_mistake(r->file, node, "must be a text in quotes");
+    }
+}
+
+static void describe_field(struct reading *r, const struct conf_node *node)
+{
+    for (size_t i = 0; r->d.framer->fields[i]; i++) {
+        if (strcmp(conf_name(node), r->d.framer->fields[i]) != 0)
+            continue;
+        r->d.fields[i] = conf_text(node);
+        if (!r->d.fields[i])
+            conf_mistake(r->file, node, "must be a text in quotes");
+        return;
+    }
+    conf_mistake(r->file, node, "the framer %s has no field %s", r->d.framer->name, conf_name(node));
+}
+
+static void describe_framer(struct reading *r)
+{
+    unsigned missing = 0;
+
+    if (!r->raw.framer) {
+        if (r->raw.command.fields)
+            mistake(r, "command.fields", "is for profiles with a framer");
+        return;
+    }
+    r->d.framer = framer_by_name(r->raw.framer);
+    if (!r->d.framer) {
+        mistake(r, "framer", "there is none of this name");
+        return;
+    }
+    if (r->raw.ack.framing)
+        mistake(r, "ack.framing", "is the framer's business");
+    r->d.framing = FRAMING_FRAMER;
+    for (size_t i = 0; i < conf_count(r->raw.command.fields); i++)
+        describe_field(r, conf_at(r->raw.command.fields, i));
+    for (size_t i = 0; r->d.framer->fields[i]; i++)
+        missing += !conf_find(r->file, "command.fields") || !r->d.fields[i];
+    if (missing)
+        conf_mistake(r->file, place_of(r, "command.fields"), "command.fields: the framer %s has %u fields more",
+                     r->d.framer->name, missing);
+}
+
+static void take_patterns(const struct reading *r, const char *key, const struct conf_texts *texts, const char **out)
 {
     if (texts->count >= PROFILE_PATTERNS_MAX) {
         mistake(r, key, "too many patterns");
@@ -116,61 +431,77 @@ static void take_patterns(struct reading *r, const char *key, const struct conf_
         out[i] = texts->items[i];
 }
 
-static void take_names(struct reading *r)
+static void describe_ack(struct reading *r)
 {
-    static const struct {
-        const char *name;
-        enum profile_match match;
-    } matches[] = {{"echo", MATCH_ECHO}, {"fifo", MATCH_FIFO}};
     const struct raw_ack *ack = &r->raw.ack;
-    bool known = false;
+    struct profile_description *d = &r->d;
+    bool delimited;
 
-    for (size_t i = 0; i < sizeof matches / sizeof *matches; i++) {
-        if (strcmp(ack->match, matches[i].name) == 0) {
-            r->description.match = matches[i].match;
-            known = true;
-        }
-    }
-    if (!known)
-        mistake(r, "ack.match", "must be \"echo\" or \"fifo\"");
-    if (known && r->description.match == MATCH_ECHO && !ack->echo)
-        mistake(r, "ack.echo", "is missing: acks are matched by an echo");
-    if (ack->framing && strcmp(ack->framing, "message") != 0 && strcmp(ack->framing, "lines") != 0)
-        mistake(r, "ack.framing", "must be \"message\" or \"lines\"");
-    r->description.framing = ack->framing && strcmp(ack->framing, "lines") == 0 ? FRAMING_LINES : FRAMING_MESSAGE;
-    if (!r->raw.command.set && !r->raw.command.set_all)
-        mistake(r, "command", "has neither set nor set_all");
+    if (!d->framer)
+        d->framing = (enum profile_framing)value_of(r, framings, "ack.framing", ack->framing);
+    d->match = (enum profile_match)value_of(r, matches, "ack.match", ack->match);
+    d->key = (enum profile_key)value_of(r, key_formats, "ack.key", ack->key);
+    delimited = ack->start && *ack->start && ack->end && *ack->end;
+    if (d->framing == FRAMING_DELIMITER ? !delimited : ack->start || ack->end)
+        mistake(r, "ack.framing", "\"delimiter\" goes with start and end, and they with it");
+    if ((d->match == MATCH_ECHO) != (ack->echo != NULL))
+        mistake(r, "ack.echo", ack->echo ? "is for acks that are matched by an echo"
+                                         : "is missing: acks are matched by an echo");
+    d->start = ack->start;
+    d->end = ack->end;
+    d->echo = ack->echo;
+    take_patterns(r, "ack.success", &ack->success, d->success);
+    take_patterns(r, "ack.refused", &ack->refused, d->refused);
+    take_patterns(r, "ack.unsupported", &ack->unsupported, d->unsupported);
+    take_patterns(r, "presence.online", &r->raw.presence.online, d->online);
+    take_patterns(r, "presence.offline", &r->raw.presence.offline, d->offline);
+    if (!r->raw.presence.online.count != !r->raw.presence.offline.count)
+        mistake(r, "presence", "online and offline go together");
 }
 
 static void describe(struct reading *r, const char *name)
 {
     const struct raw_profile *raw = &r->raw;
-    struct profile_description *d = &r->description;
 
-    *d = (struct profile_description){
+    r->d = (struct profile_description){
         .name = name,
+        .kind = PROFILE_DESCRIBED,
         .models = raw->models.items,
         .model_count = raw->models.count,
-        .outputs = raw->outputs,
-        .set = raw->command.set != NULL,
-        .set_all = raw->command.set_all != NULL,
         .ack_timeout_ms = raw->ack_timeout_ms,
         .quarantine_ms = raw->quarantine_ms,
-        .encoding = PROFILE_TEXT,
         .command_topic = raw->command.topic,
+        .set_all_topic = raw->command.set_all_topic,
         .ack_topic = raw->ack.topic,
         .presence_topic = raw->presence.topic,
         .state_topic = raw->state.topic,
-        .set_text = raw->command.set,
-        .set_all_text = raw->command.set_all,
-        .echo = raw->ack.echo,
     };
-    for (size_t i = 0; i < raw->reserved_outputs.count; i++)
-        d->reserved |= UINT64_C(1) << (raw->reserved_outputs.items[i] - 1);
-    take_names(r);
-    take_patterns(r, "ack.success", &raw->ack.success, d->success);
-    take_patterns(r, "ack.refused", &raw->ack.refused, d->refused);
-    take_patterns(r, "ack.unsupported", &raw->ack.unsupported, d->unsupported);
+    describe_base(r);
+    describe_variants(r);
+    describe_defaults(r);
+    describe_framer(r);
+    describe_ack(r);
+}
+
+static void release_variant(const struct profile_variant *v)
+{
+    free_members(v->set_payload.members, v->set_payload.member_count);
+    free_members(v->set_all_payload.members, v->set_all_payload.member_count);
+}
+
+static void release(struct reading *r)
+{
+    release_variant(&r->d.base);
+    for (size_t i = 0; i < r->d.variant_count; i++)
+        release_variant(&r->d.variants[i]);
+    free(r->raw.models.items);
+    free(r->raw.reserved_outputs.items);
+    free(r->raw.ack.success.items);
+    free(r->raw.ack.refused.items);
+    free(r->raw.ack.unsupported.items);
+    free(r->raw.presence.online.items);
+    free(r->raw.presence.offline.items);
+    conf_close(r->file);
 }
 
 static bool read_groups(struct reading *r)
@@ -180,8 +511,8 @@ static bool read_groups(struct reading *r)
 
     good &= conf_read(r->file, raw->command_node, command_keys, &raw->command);
     good &= conf_read(r->file, raw->ack_node, ack_keys, &raw->ack);
-    good &= conf_read(r->file, raw->presence_node, topic_keys, &raw->presence);
-    good &= conf_read(r->file, raw->state_node, topic_keys, &raw->state);
+    good &= conf_read(r->file, raw->presence_node, presence_keys, &raw->presence);
+    good &= conf_read(r->file, raw->state_node, state_keys, &raw->state);
     return good;
 }
 
@@ -207,7 +538,7 @@ static struct profile *build(struct reading *r, const char *path, const char *pr
 
     describe(r, name);
     if (mistakes->count == before) {
-        profile = profile_new(&r->description, prefix, &key, &error);
+        profile = profile_new(&r->d, prefix, &key, &error);
         if (!profile)
             mistake(r, key, error);
     }
@@ -229,12 +560,7 @@ struct profile *profile_file_read(const char *path, const char *prefix, struct m
         profile_unref(profile);
         profile = NULL;
     }
-    free(r.raw.models.items);
-    free(r.raw.reserved_outputs.items);
-    free(r.raw.ack.success.items);
-    free(r.raw.ack.refused.items);
-    free(r.raw.ack.unsupported.items);
-    conf_close(r.file);
+    release(&r);
     return profile;
 }
 

@@ -157,16 +157,43 @@ static bool text_is_safe(struct reading *r, const struct conf_node *node, const 
     return false;
 }
 
+/* Vars are texts; numbers, booleans and lists of texts may be written as such. */
+static void put_var_value(const struct conf_node *var, struct buffer *out)
+{
+    switch (conf_kind(var)) {
+    case CONF_IS_INT:
+        buffer_put_number(out, conf_int(var));
+        break;
+    case CONF_IS_BOOL:
+        buffer_put_text(out, conf_bool(var) ? "true" : "false");
+        break;
+    case CONF_IS_ARRAY:
+    case CONF_IS_LIST:
+        for (size_t i = 0; i < conf_count(var); i++) {
+            if (i > 0)
+                buffer_put_u8(out, ',');
+            put_var_value(conf_at(var, i), out);
+        }
+        break;
+    default:
+        buffer_put_text(out, conf_text(var) ? conf_text(var) : "#"); /* which is no value */
+    }
+}
+
 /* name NUL value NUL … NUL */
 static void read_vars(struct reading *r, const struct conf_node *vars, struct buffer *out)
 {
     for (size_t i = 0; i < conf_count(vars); i++) {
         const struct conf_node *var = conf_at(vars, i);
+        struct buffer value = {0};
 
-        if (!text_is_safe(r, var, conf_name(var), conf_text(var)))
-            continue;
-        buffer_put(out, bytes_of(conf_name(var), strlen(conf_name(var)) + 1));
-        buffer_put(out, bytes_of(conf_text(var), strlen(conf_text(var)) + 1));
+        put_var_value(var, &value);
+        buffer_put_u8(&value, '\0');
+        if (text_is_safe(r, var, conf_name(var), (const char *)value.data)) {
+            buffer_put(out, bytes_of(conf_name(var), strlen(conf_name(var)) + 1));
+            buffer_put(out, buffer_bytes(&value));
+        }
+        buffer_release(&value);
     }
     buffer_put_u8(out, '\0');
 }
@@ -175,16 +202,32 @@ static void check_against_profile(struct reading *r, const struct conf_node *nod
                                   const struct registry_tracker *tracker, const char *model)
 {
     const struct profile *profile = profiles_by_model(r->profiles, model);
-    const char *missing = profile ? profile_missing_var(profile, tracker->vars) : NULL;
+    struct template_input input = registry_input(tracker);
+    struct buffer why = {0};
 
-    if (profile && profile_outputs(profile) == 0 && tracker->outputs == 0) {
+    if (!profile)
+        return;
+    if (input.outputs == 0)
+        input.outputs = (uint8_t)profile_outputs(profile, &input);
+    if (!profile_check(profile, &input, &why)) {
+        conf_mistake(r->file, node, "%.*s", (int)why.len, (const char *)why.data);
+        r->good = false;
+    } else if (input.outputs == 0) {
         conf_mistake(r->file, node, "outputs is missing: model %s has no number of its own", model);
         r->good = false;
     }
-    if (missing) {
-        conf_mistake(r->file, node, "vars.%s is missing: profile %s needs it", missing, profile_name(profile));
-        r->good = false;
-    }
+    buffer_release(&why);
+}
+
+/* A device's own settings may say how many outputs it has; `outputs` of the tracker comes first. */
+static uint8_t outputs_in(const char *vars)
+{
+    struct bytes text = template_var(vars, "outputs", strlen("outputs"));
+    uint64_t outputs = 0;
+
+    for (size_t i = 0; i < text.len && i < 3; i++)
+        outputs = text.data[i] >= '0' && text.data[i] <= '9' ? outputs * 10 + text.data[i] - '0' : 1000;
+    return outputs <= REGISTRY_OUTPUTS_MAX ? (uint8_t)outputs : 0;
 }
 
 static void add_tracker(struct reading *r, const struct conf_node *node, const struct raw_tracker *raw)
@@ -207,6 +250,8 @@ static void add_tracker(struct reading *r, const struct conf_node *node, const s
     text_is_safe(r, node, "model", raw->model);
     read_vars(r, raw->vars, &vars);
     tracker.vars = (const char *)vars.data;
+    if (tracker.outputs == 0)
+        tracker.outputs = outputs_in(tracker.vars);
     check_against_profile(r, node, &tracker, raw->model);
     if (r->good)
         e = registry_add_tracker(r->registry, &tracker, raw->model);

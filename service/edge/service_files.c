@@ -123,6 +123,22 @@ void files_reload(struct service *s)
     s->registry_stat = read_as;
 }
 
+/* Other trackers may need other subscriptions; where they do not, nothing is to be held up. */
+static void take_registry(struct service *s, struct registry *registry)
+{
+    struct buffer before = {0};
+    struct buffer after = {0};
+    size_t count;
+
+    engine_filters(s->engine, &before, &count);
+    engine_reload(s->engine, &s->current->engine_config, registry, NULL);
+    engine_filters(s->engine, &after, &count);
+    if (!bytes_equal(buffer_bytes(&before), buffer_bytes(&after)))
+        link_update_filters(s);
+    buffer_release(&before);
+    buffer_release(&after);
+}
+
 static void reload_registry(struct service *s)
 {
     struct mistakes mistakes = {0};
@@ -138,7 +154,7 @@ static void reload_registry(struct service *s)
         refuse_reload(s, &mistakes);
         return;
     }
-    engine_reload(s->engine, &s->current->engine_config, registry, NULL);
+    take_registry(s, registry);
     engine_counters(s->engine)->reloads++;
     log_write(LOG_INFO, "registry reloaded", LOG_INT("users", registry_user_count(registry)),
               LOG_INT("sessions", registry_session_count(registry)),

@@ -133,6 +133,15 @@ static int take_outputs(struct options *options, const struct option_line *line,
     return 0;
 }
 
+/* Some of them may be left as they are. */
+static int take_some_outputs(struct options *options, const struct option_line *line, const char *value)
+{
+    if (!read_switches(value, '-', &options->outputs))
+        return options_wrong(options, "--%s: \"%s\" is not a list such as 1,0,-, of at most %d outputs", line->name,
+                             value, OBJECT_BOOLS_MAX);
+    return 0;
+}
+
 static int take_states(struct options *options, const struct option_line *line, const char *value)
 {
     if (!read_switches(value, '-', &options->states))
@@ -278,14 +287,14 @@ static const struct option_line action_lines[] = {
     {"output", "N", take_id, MEMBER(output), "set: the output, from 1"},
     {"on", NULL, take_wish, MEMBER(on), "set: on"},
     {"off", NULL, take_wish, MEMBER(off), "set: off"},
-    {"outputs", "LIST", take_outputs, MEMBER(outputs), "set_all: every output, say 1,0,1"},
+    {"outputs", "LIST", take_some_outputs, MEMBER(outputs), "set_all: every output, say 1,0,1; - keeps one as it is"},
     {"tracker", "N", take_id, MEMBER(tracker), "id of the tracker (default 1)"},
     {"device-id", "TEXT", take_text, MEMBER(device_id), "the device's own number"},
-    {"command-id", "N", take_command_id, MEMBER(command_id), "id of the command (default 1)"},
+    {"command-id", "N", take_command_id, MEMBER(command_id), "id of the command (default 0)"},
     {"var", "NAME=VALUE", take_var, 0, "a var of the tracker; may be repeated"},
     {"state", "LIST", take_states, MEMBER(states), "last acked states, say 1,0,-; - is not known"},
     {"count", "N", take_count, MEMBER(output_count),
-     "how many outputs the tracker has (default: the profile's, else as many as are named)"},
+     "how many outputs the tracker has (default: --var outputs=N, the profile's, or as many as are named)"},
     {0},
 };
 const struct option_group option_group_action = {"Command", action_lines};

@@ -118,7 +118,7 @@ int options_read(struct options *options, const struct verb *verb, int argc, cha
         .prefix = "",
         .timeout_ms = 15000,
         .action = ACTION_UNKNOWN,
-        .command_id = 1,
+        .command_id = 0,
     };
     return read_arguments(options, argc, argv);
 }

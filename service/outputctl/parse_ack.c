@@ -38,13 +38,24 @@ static void note_difference(const struct subject *subject, const char *key, stru
     buffer_release(&shown);
 }
 
+/* "1:on,2:off" */
+static void put_states(struct buffer *out, const struct ack_reading *reading)
+{
+    for (unsigned i = 0; i < 64; i++) {
+        if (reading->confirmed >> i & 1)
+            buffer_printf(out, "%s%u:%s", out->len ? "," : "", i + 1, reading->on >> i & 1 ? "on" : "off");
+    }
+}
+
 static void print_reading(void *ctx, const struct ack_reading *reading)
 {
     struct buffer key = {0};
 
     terminal_put(&key, reading->key);
+    if (!reading->key.data)
+        put_states(&key, reading);
     buffer_put_u8(&key, '\0');
-    if (reading->key.data)
+    if (key.len > 1)
         printf("%s key=%s\n", ack_kind_name(reading->kind), (const char *)key.data);
     else
         puts(ack_kind_name(reading->kind));
@@ -55,7 +66,7 @@ static void print_reading(void *ctx, const struct ack_reading *reading)
 }
 
 /* The tracker's own ack topic, as far as the options say which tracker it is. */
-static void note_topic(const struct subject *subject, const struct options *options)
+static void note_topic(const struct subject *subject, const struct options *options, unsigned output)
 {
     const struct template *t = profile_topic(subject->profile, TOPIC_ACK);
     struct template_capture capture;
@@ -66,18 +77,42 @@ static void note_topic(const struct subject *subject, const struct options *opti
     if (!options->topic)
         return;
     template_render(t, &subject->input, &own);
-    matches = bytes_equal(buffer_bytes(&own), topic);
-    if (!matches && !options->tracker && !options->device_id)
+    matches = output > 0 || bytes_equal(buffer_bytes(&own), topic);
+    if (!matches && !options->tracker && !options->device_id && template_names_tracker(t))
         matches = template_match(t, topic, &capture);
     if (!matches)
         fputs("note: this is not the topic of the tracker's acks: the service would not take it for one\n", stderr);
     buffer_release(&own);
 }
 
+/* The output that the topic of the ack names; without a topic, the command's. */
+static unsigned output_of_topic(const struct subject *subject, const struct options *options)
+{
+    const struct template *t = profile_topic(subject->profile, TOPIC_ACK);
+    struct template_input input = subject->input;
+    struct command command = {.output = 1};
+    unsigned found = 0;
+
+    if (!template_uses_output(t))
+        return 0;
+    if (!options->topic)
+        return (unsigned)subject->command.output;
+    input.command = &command;
+    for (; command.output <= 64 && !found; command.output++) {
+        struct buffer own = {0};
+
+        if (template_render(t, &input, &own) == 0 && bytes_equal_text(buffer_bytes(&own), options->topic))
+            found = (unsigned)command.output;
+        buffer_release(&own);
+    }
+    return found;
+}
+
 static int print_readings(struct subject *subject, const struct options *options)
 {
     size_t len = strlen(options->hex) / 2;
     uint8_t *payload = malloc(len + 1);
+    struct ack_expectation expected = {0};
 
     CHECK(payload);
     if (!bytes_from_hex(bytes_of_text(options->hex), payload, len)) {
@@ -85,8 +120,11 @@ static int print_readings(struct subject *subject, const struct options *options
         options_wrong(options, "--hex: \"%s\" is not an even number of hex digits", options->hex);
         return EXIT_USAGE;
     }
-    note_topic(subject, options);
-    profile_read_acks(subject->profile, bytes_of(payload, len), print_reading, subject);
+    note_topic(subject, options, output_of_topic(subject, options));
+    if (has_action(subject))
+        expected.command = &subject->command;
+    expected.output = output_of_topic(subject, options);
+    profile_read_acks(subject->profile, &expected, bytes_of(payload, len), true, print_reading, subject);
     free(payload);
     return EXIT_SUCCESS;
 }

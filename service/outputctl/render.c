@@ -1,4 +1,5 @@
 /* render: the topic and the bytes that a profile makes of a request. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@ static void print_topic(const struct subject *subject)
     struct buffer topic = {0};
     struct buffer shown = {0};
 
-    template_render(profile_topic(subject->profile, TOPIC_COMMAND), &subject->input, &topic);
+    template_render(profile_command_topic(subject->profile, subject->command.action), &subject->input, &topic);
     terminal_put(&shown, buffer_bytes(&topic));
     printf("%.*s\n", (int)shown.len, (const char *)shown.data);
     buffer_release(&topic);
@@ -25,14 +26,21 @@ static void print_hex(struct bytes bytes)
     putchar('\n');
 }
 
+static const char *reason_of(int r)
+{
+    return r == -ENODATA ? "the profile states every output: give those of the others with --state"
+           : r == -EDOM  ? "the profile has no such command: no variant, or no lookup, knows these values"
+                         : "a var is not what it has to be: a whole number, hex digits or UTF-8";
+}
+
 static int print_command(const struct subject *subject)
 {
     struct buffer payload = {0};
-    int r = profile_render(subject->profile, &subject->input, &payload);
+    const char *why = NULL;
+    int r = profile_render(subject->profile, &subject->input, &payload, &why);
 
     if (r < 0) {
-        fprintf(stderr, "outputctl render: the profile %s states every output: give those of the others with --state\n",
-                profile_name(subject->profile));
+        fprintf(stderr, "outputctl render: %s\n", why ? why : reason_of(r));
     } else {
         print_topic(subject);
         print_hex(buffer_bytes(&payload));

@@ -2,8 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "edge/profile_file.h"
 #include "wire/object.h"
 
@@ -104,15 +106,34 @@ static int check_action(const struct options *options)
     return 0;
 }
 
-static uint8_t count_outputs(const struct subject *subject, const struct options *options)
+/* What --count or the var `outputs` says, 0: neither does. */
+static unsigned given_count(const struct options *options)
 {
+    struct bytes text = template_var((const char *)options->vars.data, "outputs", strlen("outputs"));
+    char digits[8] = "";
+    unsigned long count;
+
     if (options->output_count)
-        return (uint8_t)options->output_count;
-    if (profile_outputs(subject->profile))
-        return (uint8_t)profile_outputs(subject->profile);
-    if (options->outputs.count || options->states.count)
-        return options->outputs.count > options->states.count ? options->outputs.count : options->states.count;
-    return options->output <= OBJECT_BOOLS_MAX ? (uint8_t)options->output : OBJECT_BOOLS_MAX;
+        return options->output_count;
+    if (text.len < sizeof digits)
+        memcpy(digits, text.data ? text.data : (const uint8_t *)"", text.len);
+    count = strtoul(digits, NULL, 10);
+    return count <= OBJECT_BOOLS_MAX ? (unsigned)count : 0;
+}
+
+/* A set_all that names fewer outputs than the tracker is said to have keeps the others. */
+static unsigned count_outputs(const struct subject *subject, const struct options *options)
+{
+    unsigned given = given_count(options);
+    unsigned own = profile_outputs(subject->profile, &subject->input);
+
+    if (given)
+        return given;
+    if (options->outputs.count)
+        return own && own < options->outputs.count ? own : options->outputs.count;
+    if (own || options->states.count)
+        return own > options->states.count ? own : options->states.count;
+    return options->output <= OBJECT_BOOLS_MAX ? (unsigned)options->output : OBJECT_BOOLS_MAX;
 }
 
 static void take_command(struct subject *subject, const struct options *options)
@@ -130,10 +151,13 @@ static void take_command(struct subject *subject, const struct options *options)
         .tracker_id = options->tracker ? options->tracker : 1,
         .device_id = bytes_of_text(options->device_id),
         .vars = (const char *)options->vars.data,
-        .command = &subject->command,
+        .command = options->action == ACTION_UNKNOWN ? NULL : &subject->command,
         .states = &subject->states,
-        .outputs = count_outputs(subject, options),
+        .kept = ~options->outputs.known,
+        .now_ms = clock_now().wall_ms,
     };
+    subject->input.outputs = (uint8_t)count_outputs(subject, options);
+    subject->input.command = &subject->command;
 }
 
 int subject_open(struct subject *subject, const struct options *options)
@@ -164,8 +188,8 @@ static void render_with(const struct subject *subject, const char *device_id, st
     struct template_input input = subject->input;
 
     input.device_id = bytes_of_text(device_id);
-    template_render(profile_topic(subject->profile, TOPIC_COMMAND), &input, out);
-    profile_render(subject->profile, &input, out);
+    template_render(profile_command_topic(subject->profile, subject->command.action), &input, out);
+    profile_render(subject->profile, &input, out, NULL);
 }
 
 /* A template does not say whether it has a {device_id}; but then another one changes the text. */
@@ -190,7 +214,7 @@ static void warn_of_reserved(const struct subject *subject)
                         : command->output <= OBJECT_BOOLS_MAX ? UINT64_C(1) << (command->output - 1)
                                                               : 0;
 
-    switched &= profile_reserved(subject->profile);
+    switched &= profile_reserved(subject->profile, &subject->input);
     for (unsigned i = 0; i < OBJECT_BOOLS_MAX; i++) {
         if (switched >> i & 1)
             fprintf(stderr,
@@ -205,7 +229,7 @@ static int check_outputs(const struct subject *subject, const struct options *op
 
     if (subject->command.action == ACTION_SET && subject->command.output > (int)count)
         return fail(options, "there is no output %d: the tracker has %u", (int)subject->command.output, count);
-    if (subject->command.action == ACTION_SET_ALL && subject->command.output_count != count)
+    if (subject->command.action == ACTION_SET_ALL && subject->command.output_count > count)
         return fail(options, "%u outputs are named, but the tracker has %u", subject->command.output_count, count);
     return 0;
 }
@@ -213,9 +237,9 @@ static int check_outputs(const struct subject *subject, const struct options *op
 int subject_check(const struct subject *subject, const struct options *options)
 {
     const char *name = profile_name(subject->profile);
-    const char *missing = profile_missing_var(subject->profile, subject->input.vars);
+    const char *missing = profile_missing_var(subject->profile, &subject->input);
 
-    if (!profile_has(subject->profile, subject->command.action))
+    if (!profile_has(subject->profile, &subject->input, subject->command.action))
         return fail(options, "the profile %s has no %s", name, action_name(subject->command.action));
     if (check_outputs(subject, options) != 0)
         return EXIT_ERROR;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "noise.h"
 #include "topic.h"
 
 enum { REPEATED_LINES_MAX = 100 }; /* the rest is only counted */
@@ -101,28 +102,6 @@ static int put_ack(struct sim *sim, const struct pending_ack *ack, struct bytes 
     return r;
 }
 
-/* The first half of the ack or less (with more, a refusal might read as a success), or bytes that are of no family:
- * 0xC1 is neither text nor MessagePack. */
-static void put_garbage(struct sim *sim, const struct pending_ack *ack, struct bytes payload)
-{
-    uint64_t shape = ack->fate.garbage_shape;
-    uint8_t noise[9] = {0xC1};
-
-    memcpy(noise + 1, &shape, sizeof(shape));
-    if (shape & 1)
-        payload.len = 1 + (shape >> 1) % (payload.len / 2);
-    else
-        payload = bytes_of(noise, sizeof(noise));
-    if (put_ack(sim, ack, payload) == 0)
-        sim->tally.of[TALLY_GARBAGE]++;
-}
-
-/* What the tracker answers in the end: it cannot accept or refuse what it does not know. */
-static enum answer final_answer(const struct pending_ack *ack)
-{
-    return ack->command.known ? ack->fate.answer : ANSWER_UNSUPPORTED;
-}
-
 static void count_answer(struct sim *sim, enum answer answer)
 {
     static const enum tally_count counts[] = {
@@ -135,27 +114,58 @@ static void count_answer(struct sim *sim, enum answer answer)
     sim->tally.of[counts[answer]]++;
 }
 
+/* One ack with everything that comes with it. 0, or what came of its last message. */
+static int send_messages(struct sim *sim, const struct pending_ack *ack, const struct command *command)
+{
+    const struct profile *profile = sim->options->profile;
+    struct noisy_ack noisy = {.count = 1};
+    int r;
+
+    ack->tracker->sent++;
+    buffer_clear(&sim->ack);
+    r = profile->write(ack->tracker, command, ack->fate.answer, &sim->ack);
+    if (r < 0) {
+        sim->tally.of[TALLY_DROPPED]++;
+        return r;
+    }
+    noisy.messages[0] = buffer_bytes(&sim->ack);
+    if (ack->fate.garbage) {
+        noisy = noise_around(profile, ack->tracker, command, ack->fate.answer, ack->fate.garbage_shape,
+                             noisy.messages[0], &sim->noise);
+        sim->tally.of[TALLY_GARBAGE]++;
+    }
+    for (size_t i = 0; i < noisy.count; i++)
+        r = put_ack(sim, ack, noisy.messages[i]);
+    if (r == 0 && ack->fate.duplicate && put_ack(sim, ack, buffer_bytes(&sim->ack)) == 0)
+        sim->tally.of[TALLY_DUPLICATE]++;
+    return r;
+}
+
+static int send_each_output(struct sim *sim, const struct pending_ack *ack)
+{
+    int r = 0;
+
+    for (uint64_t mask = ack->command.mask; r == 0 && mask; mask &= mask - 1) {
+        struct command one = ack->command;
+
+        one.mask = mask & (~mask + 1);
+        one.states &= one.mask;
+        r = send_messages(sim, ack, &one);
+    }
+    return r;
+}
+
 static void send_ack(struct sim *sim, const struct pending_ack *ack)
 {
-    uint8_t bytes[PROFILE_ACK_SIZE];
-    enum answer answer = final_answer(ack);
-    size_t len = sim->options->profile->write(ack->tracker, &ack->command, answer, bytes);
-    struct bytes payload = bytes_of(bytes, len);
+    enum answer answer = ack->fate.answer;
+    bool each = sim->options->profile->one_output_an_ack && answer == ANSWER_SUCCESS;
 
-    if (len == 0) {
-        sim->tally.of[TALLY_DROPPED]++;
-        return;
-    }
-    if (ack->fate.garbage)
-        put_garbage(sim, ack, payload);
-    if (put_ack(sim, ack, payload) < 0)
+    if ((each ? send_each_output(sim, ack) : send_messages(sim, ack, &ack->command)) < 0)
         return;
     if (answer == ANSWER_SUCCESS)
         tracker_switch(ack->tracker, ack->command.mask, ack->command.states);
     count_answer(sim, answer);
     log_answer(sim, ack->tracker, &ack->command, "ack", answer_names[answer]);
-    if (ack->fate.duplicate && put_ack(sim, ack, payload) == 0)
-        sim->tally.of[TALLY_DUPLICATE]++;
 }
 
 static void ack_due(struct sim *sim, void *what)
@@ -171,32 +181,52 @@ static void ack_due(struct sim *sim, void *what)
 
 /* --- commands --- */
 
+/* Where the ack goes: written into `own`, unless a gateway was told another topic. */
+static struct bytes ack_topic(const struct sim *sim, const struct tracker *tracker, const struct command *command,
+                              const struct mqtt_message *message, char own[TOPIC_SIZE])
+{
+    const struct topics *topics = sim->options->profile->topics;
+
+    if (topics->of_gateway && message->response_topic.len)
+        return message->response_topic;
+    return bytes_of(own, topic_format(own, sim->options->prefix, topics->ack, tracker, command->level));
+}
+
 /* The ack with its topic and correlation behind it. NULL without memory. */
 static struct pending_ack *new_pending_ack(const struct sim *sim, struct tracker *tracker,
-                                           const struct mqtt_message *message)
+                                           const struct command *command, const struct mqtt_message *message)
 {
     char own[TOPIC_SIZE];
-    struct bytes topic = message->response_topic;
-    struct pending_ack *ack;
+    struct bytes topic = ack_topic(sim, tracker, command, message, own);
+    bool correlated = sim->options->profile->topics->of_gateway && message->correlation.data;
+    size_t correlation_len = correlated ? message->correlation.len : 0;
+    struct pending_ack *ack = calloc(1, sizeof(*ack) + topic.len + correlation_len + 1);
     uint8_t *at;
 
-    if (topic.len == 0)
-        topic = bytes_of(own, topic_format(own, sim->options->prefix, tracker->id, TOPIC_ACK));
-    ack = calloc(1, sizeof(*ack) + topic.len + message->correlation.len + 1);
     if (!ack)
         return NULL;
     at = (uint8_t *)(ack + 1);
     memcpy(at, topic.data, topic.len);
     ack->topic = bytes_of(at, topic.len);
-    if (message->correlation.data) {
+    if (correlated) {
         at += topic.len;
-        if (message->correlation.len)
-            memcpy(at, message->correlation.data, message->correlation.len);
-        ack->correlation = bytes_of(at, message->correlation.len);
+        if (correlation_len)
+            memcpy(at, message->correlation.data, correlation_len);
+        ack->correlation = bytes_of(at, correlation_len);
     }
     ack->tracker = tracker;
     ack->life = tracker->life;
+    ack->command = *command;
     return ack;
+}
+
+/* What the tracker answers in the end: it cannot accept or refuse what it does not know, and some families have no
+ * words for that. */
+static enum answer final_answer(const struct profile *profile, const struct command *command, enum answer thrown)
+{
+    enum answer answer = thrown != ANSWER_SILENCE && !command->known ? ANSWER_UNSUPPORTED : thrown;
+
+    return profile->silent & (1u << answer) ? ANSWER_SILENCE : answer;
 }
 
 static void plan_ack(struct sim *sim, struct tracker *tracker, const struct command *command,
@@ -205,16 +235,15 @@ static void plan_ack(struct sim *sim, struct tracker *tracker, const struct comm
     struct fate fate = throw_fate(sim->options, &tracker->command_dice);
     struct pending_ack *ack;
 
+    fate.answer = final_answer(sim->options->profile, command, fate.answer);
     if (fate.answer == ANSWER_SILENCE) {
         count_answer(sim, ANSWER_SILENCE);
         log_answer(sim, tracker, command, "no ack", answer_names[ANSWER_SILENCE]);
         return;
     }
-    ack = new_pending_ack(sim, tracker, message);
-    if (ack) {
-        ack->command = *command;
+    ack = new_pending_ack(sim, tracker, command, message);
+    if (ack)
         ack->fate = fate;
-    }
     if (!ack || heap_add(&sim->heap, sim->now_ms + fate.delay_ms, ack_due, ack) < 0) {
         sim->tally.of[TALLY_DROPPED]++;
         free(ack);
@@ -245,13 +274,22 @@ static void note_id(struct sim *sim, struct tracker *tracker, const struct comma
         print_line(tracker, "command", command, "REPEATED");
 }
 
+static unsigned outputs_of(const struct command *command)
+{
+    unsigned reach = tracker_mask_count(command->mask);
+
+    return reach > command->slots ? reach : command->slots;
+}
+
 /* False: no command for this tracker, which says nothing to it. */
 static bool read_command(struct sim *sim, struct tracker *tracker, struct bytes payload, struct command *command)
 {
     int r = sim->options->profile->read(tracker, payload, command);
 
-    if (r == 0)
+    if (r == 0) {
+        command->known = command->known && outputs_of(command) <= tracker->relays;
         return true;
+    }
     sim->tally.of[r == -ENODEV ? TALLY_OTHER_DEVICE : TALLY_UNREADABLE]++;
     if (sim->options->log)
         printf("%d %s, %zu bytes\n", tracker->id, r == -ENODEV ? "another device's command" : "unreadable",
@@ -262,12 +300,9 @@ static bool read_command(struct sim *sim, struct tracker *tracker, struct bytes 
 void sim_message(struct sim *sim, const struct mqtt_message *message)
 {
     struct command command = {0};
-    struct tracker *tracker;
-    int32_t id;
+    struct tracker *tracker = topic_read(message->topic, sim->options->prefix, sim->options->profile->topics->command,
+                                         &sim->trackers, command.level);
 
-    if (!topic_read_command(message->topic, sim->options->prefix, &id))
-        return;
-    tracker = trackers_find(&sim->trackers, id);
     if (!tracker)
         return;
     sim->tally.of[TALLY_SEEN]++;

@@ -98,6 +98,18 @@ static int take_ms(const struct option_line *line, void *member, const char *val
     return r;
 }
 
+static int take_outputs(const struct option_line *line, void *member, const char *value)
+{
+    uint64_t number;
+    int r = read_number(line, value, TRACKER_OUTPUTS_MAX, &number);
+
+    if (r == 0 && number == 0)
+        return wrong("--%s: a device has at least one", line->name);
+    if (r == 0)
+        *(uint32_t *)member = (uint32_t)number;
+    return r;
+}
+
 static int take_rate(const struct option_line *line, void *member, const char *value)
 {
     char *end;
@@ -151,17 +163,21 @@ static const struct option_line lines[] = {
     {"offline", "LIST", take_list, MEMBER(offline), "trackers that only say offline"},
     {"profile", "NAME", take_profile, MEMBER(profile), "family of devices (default json), see below"},
     {"device-id", "TEXT", take_text, MEMBER(device_id),
-     "device id in text protocols; {tracker_id} stands for the tracker's id (default \"{tracker_id}\")"},
+     "device id, IMEI or the like; {tracker_id} stands for the tracker's id (default \"{tracker_id}\")"},
+    {"outputs", "N", take_outputs, MEMBER(outputs),
+     "outputs of each device; it knows no others (default: the family's)"},
 
     {.help = "Behaviour; a probability P is from 0 to 1, a time N in milliseconds"},
     {"latency-ms", "N", take_ms, MEMBER(latency_ms), "from a command to its ack (default 20)"},
     {"jitter-ms", "N", take_ms, MEMBER(jitter_ms), "0 to N more, at random (default 0)"},
-    {"refuse-rate", "P", take_rate, MEMBER(rates.refuse), "the command is refused"},
+    {"refuse-rate", "P", take_rate, MEMBER(rates.refuse),
+     "the command is refused; without a word, where the family has none"},
     {"unsupported-rate", "P", take_rate, MEMBER(rates.unsupported),
      "the tracker says that it does not know the command"},
     {"silence-rate", "P", take_rate, MEMBER(rates.silence), "no ack at all"},
     {"duplicate-rate", "P", take_rate, MEMBER(rates.duplicate), "the ack is sent twice"},
-    {"garbage-rate", "P", take_rate, MEMBER(rates.garbage), "a malformed message goes before the ack"},
+    {"garbage-rate", "P", take_rate, MEMBER(rates.garbage),
+     "noise with the ack: other bytes before it or in its message, or the ack in two pieces"},
     {"restart-every-ms", "N", take_ms, MEMBER(restart_every_ms),
      "goes offline after 0 to 2 N, at random, and ignores commands meanwhile (default 0: never)"},
     {"restart-down-ms", "N", take_ms, MEMBER(restart_down_ms), "how long it stays offline (default 1000)"},
@@ -181,8 +197,10 @@ void options_print_help(void)
     puts("Usage: trackersim --trackers LIST [OPTION]...\n"
          "\n"
          "Plays trackers against an MQTT broker: says that they are online, takes commands on\n"
-         "tracker/ID/output/command and acks them. Prints \"trackersim: ready\" once it does; what came and what was\n"
-         "answered, at the end and on SIGUSR1. A command whose id a tracker has had before is reported as REPEATED.");
+         "tracker/ID/output/command, or on a relay's own topics, and acks them. Prints \"trackersim: ready\" once it "
+         "does;\n"
+         "what came and what was answered, at the end and on SIGUSR1. A command whose id a tracker has had before is\n"
+         "reported as REPEATED.");
     for (size_t i = 0; i < LINE_COUNT; i++) {
         char left[40];
 
@@ -247,18 +265,31 @@ static bool is_broker_url(const char *url)
     return false;
 }
 
+/* What the longest device id that the pattern makes is to the family. */
+static int check_characters(const struct profile *profile, const char *device_id)
+{
+    if (profile->id_max && strlen(device_id) > profile->id_max)
+        return wrong("--device-id: \"%s\" is too long for %s, which has %zu characters at most", device_id,
+                     profile->name, profile->id_max);
+    if (profile->id_characters && device_id[strspn(device_id, profile->id_characters)])
+        return wrong("--device-id: \"%s\" has characters that %s does not have, only %s", device_id, profile->name,
+                     profile->id_characters);
+    return 0;
+}
+
 /* "a{tracker_id}b", and no other brace. */
-static int check_device_id(const char *pattern)
+static int check_device_id(const struct profile *profile, const char *pattern)
 {
     struct id_list longest = {.ids = (int32_t[]){INT32_MAX}, .count = 1};
     struct trackers trackers;
-    int r = trackers_init(&trackers, &longest, &(struct id_list){0}, pattern, 0);
+    int r = trackers_init(&trackers, &longest, &(struct id_list){0}, pattern, 1, 0);
 
     if (r < 0)
         return wrong("--device-id: \"%s\" must be 1 to %d characters, with no { but in {tracker_id}", pattern,
                      TRACKER_DEVICE_ID_MAX);
+    r = check_characters(profile, trackers.all[0].device_id);
     trackers_release(&trackers);
-    return 0;
+    return r;
 }
 
 static int check_prefix(const char *prefix)
@@ -286,7 +317,7 @@ static int check(const struct options *options)
         return wrong("--password-file needs --username");
     if (check_prefix(options->prefix) < 0)
         return -EINVAL;
-    return check_device_id(options->device_id);
+    return check_device_id(options->profile, options->device_id);
 }
 
 int options_read(struct options *options, int argc, char **argv)
@@ -304,6 +335,8 @@ int options_read(struct options *options, int argc, char **argv)
         .seed = dice_random_seed(),
     };
     r = read_arguments(options, argc, argv);
+    if (options->outputs == 0)
+        options->outputs = options->profile->outputs;
     return r < 0 || options->help ? r : check(options);
 }
 

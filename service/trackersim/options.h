@@ -26,6 +26,7 @@ struct options {
     struct id_list offline;
     const struct profile *profile;
     const char *device_id;
+    uint32_t outputs; /* how many each device has */
     uint32_t latency_ms;
     uint32_t jitter_ms;
     struct rates rates;

@@ -8,11 +8,12 @@
 
 static int put_status(struct sim *sim, const struct tracker *tracker)
 {
+    const struct topics *topics = sim->options->profile->topics;
     char topic[TOPIC_SIZE];
-    size_t len = topic_format(topic, sim->options->prefix, tracker->id, TOPIC_STATUS);
+    size_t len = topic_format(topic, sim->options->prefix, topics->presence, tracker, NULL);
     struct mqtt_publish publish = {
         .topic = bytes_of(topic, len),
-        .payload = bytes_of_text(tracker->online && !sim->stopping ? "online" : "offline"),
+        .payload = bytes_of_text(tracker->online && !sim->stopping ? topics->online : topics->offline),
         .retain = true,
     };
 

@@ -2,6 +2,7 @@
 #include "profile.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <jansson.h>
 
@@ -83,14 +84,23 @@ static json_t *build_ack(const struct command *command, enum answer answer)
     return json_pack("{s:I, s:b, s:s, s:b}", "id", id, "success", 0, "error", UNSUPPORTED_TEXT, "unsupported", 1);
 }
 
-static size_t json_write(const struct tracker *tracker, const struct command *command, enum answer answer, uint8_t *out)
+static int json_write(const struct tracker *tracker, const struct command *command, enum answer answer,
+                      struct buffer *out)
 {
     json_t *root = build_ack(command, answer);
-    size_t len = root ? json_dumpb(root, (char *)out, PROFILE_ACK_SIZE, 0) : 0;
+    char *text = root ? json_dumps(root, 0) : NULL;
 
     (void)tracker;
     json_decref(root);
-    return len;
+    buffer_put_text(out, text);
+    free(text);
+    return text ? 0 : -ENOMEM;
 }
 
-const struct profile profile_json = {.name = "json", .read = json_read, .write = json_write};
+const struct profile profile_json = {
+    .name = "json",
+    .topics = &topics_of_gateway,
+    .outputs = TRACKER_OUTPUTS_MAX,
+    .read = json_read,
+    .write = json_write,
+};

@@ -188,22 +188,27 @@ static void pack_ack(msgpack_packer *packer, const struct command *command, enum
         pack_flag(packer, "unsupported", true);
 }
 
-static size_t msgpack_write(const struct tracker *tracker, const struct command *command, enum answer answer,
-                            uint8_t *out)
+static int put_packed(void *out, const char *data, size_t len)
 {
-    msgpack_sbuffer buffer;
-    msgpack_packer packer;
-    size_t len;
-
-    (void)tracker;
-    msgpack_sbuffer_init(&buffer);
-    msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
-    pack_ack(&packer, command, answer);
-    len = buffer.size <= PROFILE_ACK_SIZE ? buffer.size : 0;
-    if (len)
-        memcpy(out, buffer.data, len);
-    msgpack_sbuffer_destroy(&buffer);
-    return len;
+    buffer_put(out, bytes_of(data, len));
+    return 0;
 }
 
-const struct profile profile_msgpack = {.name = "msgpack", .read = msgpack_read, .write = msgpack_write};
+static int msgpack_write(const struct tracker *tracker, const struct command *command, enum answer answer,
+                         struct buffer *out)
+{
+    msgpack_packer packer;
+
+    (void)tracker;
+    msgpack_packer_init(&packer, out, put_packed);
+    pack_ack(&packer, command, answer);
+    return 0;
+}
+
+const struct profile profile_msgpack = {
+    .name = "msgpack",
+    .topics = &topics_of_gateway,
+    .outputs = TRACKER_OUTPUTS_MAX,
+    .read = msgpack_read,
+    .write = msgpack_write,
+};

@@ -47,7 +47,7 @@ static int subscribe_to_all(struct sim *sim)
     char every[TOPIC_SIZE];
     struct mqtt_filter filter = {.filter = every, .qos = 1};
 
-    topic_every_command(every, sim->options->prefix);
+    topic_format(every, sim->options->prefix, sim->options->profile->topics->command, NULL, NULL);
     return mqtt_subscribe(sim->mqtt, &filter, 1);
 }
 
@@ -57,7 +57,8 @@ static int subscribe_to_each(struct sim *sim)
     struct mqtt_filter filters[EXACT_FILTERS_MAX];
 
     for (size_t i = 0; i < sim->trackers.count; i++) {
-        topic_format(topics[i], sim->options->prefix, sim->trackers.all[i].id, TOPIC_COMMAND);
+        topic_format(topics[i], sim->options->prefix, sim->options->profile->topics->command, &sim->trackers.all[i],
+                     NULL);
         filters[i] = (struct mqtt_filter){.filter = topics[i], .qos = 1};
     }
     return mqtt_subscribe(sim->mqtt, filters, sim->trackers.count);
@@ -266,8 +267,11 @@ static int sim_loop(struct sim *sim)
 static int sim_init(struct sim *sim, const struct mqtt_options *mqtt_options, const struct mqtt_handlers *handlers)
 {
     const struct options *options = sim->options;
-    int r = trackers_init(&sim->trackers, &options->trackers, &options->offline, options->device_id, options->seed);
+    int r = trackers_init(&sim->trackers, &options->trackers, &options->offline, options->device_id, options->outputs,
+                          options->seed);
 
+    if (r == 0 && topic_says_device(options->profile->topics->command))
+        r = trackers_sort_devices(&sim->trackers);
     if (r == 0)
         r = outbox_init(&sim->outbox);
     if (r == 0)
@@ -286,6 +290,8 @@ static void sim_release(struct sim *sim)
     if (sim->signal_fd >= 0)
         close(sim->signal_fd);
     outbox_release(&sim->outbox);
+    buffer_release(&sim->ack);
+    buffer_release(&sim->noise);
     heap_release(&sim->heap);
     trackers_release(&sim->trackers);
 }

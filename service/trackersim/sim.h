@@ -18,6 +18,8 @@ struct sim {
     struct heap heap;
     struct outbox outbox;
     struct tally tally;
+    struct buffer ack; /* the one that is being sent */
+    struct buffer noise;
     struct mqtt *mqtt;
     uint64_t now_ms;     /* monotonic, read once a turn */
     size_t announced;    /* the trackers before this one have said whether they are online */

@@ -4,50 +4,114 @@
 
 #include "base/check.h"
 
-size_t topic_format(char out[TOPIC_SIZE], const char *prefix, int32_t tracker_id, const char *leaf)
-{
-    int n = snprintf(out, TOPIC_SIZE, "%stracker/%d/%s", prefix, tracker_id, leaf);
+#include "scan.h"
+#include "tracker.h"
 
-    CHECK(n > 0 && n < TOPIC_SIZE);
-    return (size_t)n;
-}
+static const char tracker_id[] = "{tracker_id}";
+static const char device_id[] = "{device_id}";
 
-void topic_every_command(char out[TOPIC_SIZE], const char *prefix)
-{
-    int n = snprintf(out, TOPIC_SIZE, "%stracker/+/%s", prefix, TOPIC_COMMAND);
+const struct topics topics_of_gateway = {
+    .command = "tracker/{tracker_id}/output/command",
+    .ack = "tracker/{tracker_id}/output/ack",
+    .presence = "tracker/{tracker_id}/status",
+    .online = "online",
+    .offline = "offline",
+    .of_gateway = true,
+};
 
-    CHECK(n > 0 && n < TOPIC_SIZE);
-}
-
-/* Takes `text` off the front of the topic. */
-static bool skip_text(struct bytes *topic, const char *text)
+/* Takes `text` off the front of the pattern. */
+static bool skip(const char **pattern, const char *text)
 {
     size_t len = strlen(text);
 
-    if (topic->len < len || memcmp(topic->data, text, len) != 0)
+    if (strncmp(*pattern, text, len) != 0)
         return false;
-    *topic = bytes_of(topic->data + len, topic->len - len);
+    *pattern += len;
     return true;
 }
 
-/* Takes an id off the front of the topic. */
-static bool skip_id(struct bytes *topic, int32_t *id)
+/* What comes next in the pattern goes into the room. How much was written. */
+static int format_next(char *out, size_t room, const char **pattern, const struct tracker *tracker, const char *level)
 {
-    int64_t value = 0;
-    size_t i;
+    bool is_tracker_id = skip(pattern, tracker_id);
 
-    for (i = 0; i < topic->len && topic->data[i] >= '0' && topic->data[i] <= '9'; i++) {
-        value = value * 10 + (topic->data[i] - '0');
-        if (value > INT32_MAX)
-            return false;
+    if (is_tracker_id || skip(pattern, device_id)) {
+        if (!tracker)
+            return snprintf(out, room, "+");
+        return is_tracker_id ? snprintf(out, room, "%d", tracker->id) : snprintf(out, room, "%s", tracker->device_id);
     }
-    *topic = bytes_of(topic->data + i, topic->len - i);
-    *id = (int32_t)value;
-    return i > 0;
+    if (level && skip(pattern, "+"))
+        return snprintf(out, room, "%s", level);
+    return snprintf(out, room, "%c", *(*pattern)++);
 }
 
-bool topic_read_command(struct bytes topic, const char *prefix, int32_t *tracker_id)
+size_t topic_format(char out[TOPIC_SIZE], const char *prefix, const char *pattern, const struct tracker *tracker,
+                    const char *level)
 {
-    return skip_text(&topic, prefix) && skip_text(&topic, "tracker/") && skip_id(&topic, tracker_id) &&
-           bytes_equal_text(topic, "/" TOPIC_COMMAND);
+    int n = snprintf(out, TOPIC_SIZE, "%s", prefix);
+    size_t len = (size_t)n;
+
+    while (*pattern) {
+        CHECK(n >= 0 && len < TOPIC_SIZE);
+        n = format_next(out + len, TOPIC_SIZE - len, &pattern, tracker, level);
+        len += (size_t)n;
+    }
+    CHECK(n >= 0 && len < TOPIC_SIZE);
+    return len;
+}
+
+/* Everything up to the end of the level. */
+static struct bytes take_level(struct bytes *topic)
+{
+    struct bytes level = *topic;
+
+    for (level.len = 0; level.len < topic->len && level.data[level.len] != '/'; level.len++)
+        ;
+    *topic = bytes_of(topic->data + level.len, topic->len - level.len);
+    return level;
+}
+
+static struct tracker *find_by_id(struct bytes id, const struct trackers *trackers)
+{
+    uint64_t number;
+
+    return scan_number(id, INT32_MAX, &number) ? trackers_find(trackers, (int32_t)number) : NULL;
+}
+
+static bool copy_level(struct bytes from, char level[TOPIC_LEVEL_MAX + 1])
+{
+    if (from.len > TOPIC_LEVEL_MAX)
+        return false;
+    if (from.len)
+        memcpy(level, from.data, from.len);
+    level[from.len] = '\0';
+    return true;
+}
+
+struct tracker *topic_read(struct bytes topic, const char *prefix, const char *pattern, const struct trackers *trackers,
+                           char level[TOPIC_LEVEL_MAX + 1])
+{
+    struct tracker *tracker = NULL;
+
+    level[0] = '\0';
+    if (!scan_text(&topic, prefix))
+        return NULL;
+    while (*pattern) {
+        if (skip(&pattern, tracker_id)) {
+            tracker = find_by_id(take_level(&topic), trackers);
+        } else if (skip(&pattern, device_id)) {
+            tracker = trackers_find_device(trackers, take_level(&topic));
+        } else if (skip(&pattern, "+")) {
+            if (!copy_level(take_level(&topic), level))
+                return NULL;
+        } else if (!scan_text(&topic, (char[]){*pattern++, '\0'})) {
+            return NULL;
+        }
+    }
+    return topic.len == 0 ? tracker : NULL;
+}
+
+bool topic_says_device(const char *pattern)
+{
+    return strstr(pattern, device_id) != NULL;
 }

@@ -56,7 +56,7 @@ static int32_t next_of_both(const struct id_list *a, size_t *i, const struct id_
 }
 
 int trackers_init(struct trackers *trackers, const struct id_list *ids, const struct id_list *offline,
-                  const char *device_id, uint64_t seed)
+                  const char *device_id, unsigned relays, uint64_t seed)
 {
     struct trackers made = {.all = calloc(ids->count + offline->count, sizeof(*made.all))};
     size_t i = 0, j = 0;
@@ -71,6 +71,7 @@ int trackers_init(struct trackers *trackers, const struct id_list *ids, const st
             trackers_release(&made);
             return r;
         }
+        made.all[made.count - 1].relays = relays;
     }
     *trackers = made;
     return 0;
@@ -81,6 +82,7 @@ void trackers_release(struct trackers *trackers)
     for (size_t i = 0; i < trackers->count; i++)
         free(trackers->all[i].device_id);
     free(trackers->all);
+    free(trackers->by_device);
     *trackers = (struct trackers){0};
 }
 
@@ -94,6 +96,36 @@ static int id_against_tracker(const void *id, const void *tracker)
 struct tracker *trackers_find(const struct trackers *trackers, int32_t id)
 {
     return bsearch(&id, trackers->all, trackers->count, sizeof(*trackers->all), id_against_tracker);
+}
+
+static int compare_devices(const void *a, const void *b)
+{
+    return strcmp((*(struct tracker *const *)a)->device_id, (*(struct tracker *const *)b)->device_id);
+}
+
+int trackers_sort_devices(struct trackers *trackers)
+{
+    trackers->by_device = calloc(trackers->count, sizeof(*trackers->by_device));
+    if (!trackers->by_device)
+        return -ENOMEM;
+    for (size_t i = 0; i < trackers->count; i++)
+        trackers->by_device[i] = &trackers->all[i];
+    qsort(trackers->by_device, trackers->count, sizeof(*trackers->by_device), compare_devices);
+    return 0;
+}
+
+struct tracker *trackers_find_device(const struct trackers *trackers, struct bytes device_id)
+{
+    char text[TRACKER_DEVICE_ID_MAX + 1] = {0};
+    struct tracker wanted = {.device_id = text};
+    const struct tracker *key = &wanted;
+    struct tracker **found;
+
+    if (!trackers->by_device || device_id.len == 0 || device_id.len > TRACKER_DEVICE_ID_MAX)
+        return NULL;
+    memcpy(text, device_id.data, device_id.len);
+    found = bsearch(&key, trackers->by_device, trackers->count, sizeof(*trackers->by_device), compare_devices);
+    return found ? *found : NULL;
 }
 
 bool tracker_had_command(struct tracker *tracker, uint64_t command_id)

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 #include "dice.h"
 #include "id_list.h"
 
@@ -17,7 +19,8 @@ enum {
 
 struct tracker {
     int32_t id;
-    char *device_id; /* what text families call it */
+    char *device_id; /* what its family calls it */
+    unsigned relays; /* outputs that it has */
     bool online;
     bool never_online;
     uint32_t life; /* one more with every restart: an ack of an earlier life is lost */
@@ -25,6 +28,7 @@ struct tracker {
     struct dice restart_dice;
     uint64_t outputs;      /* bit 0 = output 1 */
     unsigned output_count; /* highest output that was ever commanded */
+    uint32_t sent;         /* its messages to the server: some families number them */
     uint64_t recent[TRACKER_RECENT_MAX];
     unsigned recent_count;
     unsigned recent_next;
@@ -34,16 +38,23 @@ struct tracker {
 struct trackers {
     struct tracker *all;
     size_t count;
+    struct tracker **by_device; /* sorted by device id; NULL: not asked for */
 };
 
 /* Those of both lists; those of `offline` never come online. "{tracker_id}" in device_id stands for the id. -ENOMEM;
  * -EINVAL: another "{", or a device id of more than TRACKER_DEVICE_ID_MAX characters. */
 int trackers_init(struct trackers *trackers, const struct id_list *ids, const struct id_list *offline,
-                  const char *device_id, uint64_t seed);
+                  const char *device_id, unsigned relays, uint64_t seed);
 void trackers_release(struct trackers *trackers);
 
 /* NULL: not one of these. */
 struct tracker *trackers_find(const struct trackers *trackers, int32_t id);
+
+/* From here on trackers_find_device finds them. -ENOMEM. */
+int trackers_sort_devices(struct trackers *trackers);
+
+/* One with this device id. NULL: there is none. */
+struct tracker *trackers_find_device(const struct trackers *trackers, struct bytes device_id);
 
 /* Notes that a command with this id came. True: it was one of the last TRACKER_RECENT_MAX. */
 bool tracker_had_command(struct tracker *tracker, uint64_t command_id);

@@ -5,7 +5,7 @@
 #include <msgpack.h>
 
 #include "base/check.h"
-#include "sinks.h"
+#include "wire/sinks.h"
 #include "wire/object.h"
 
 static json_t *outputs_to_json(const struct command *command)

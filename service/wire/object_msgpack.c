@@ -1,4 +1,5 @@
 #include "object_codecs.h"
+#include "object_lines.h"
 
 #include <errno.h>
 #include <math.h>
@@ -187,7 +188,10 @@ static struct member member_of(const msgpack_object_kv *pair)
     return member;
 }
 
-static int decode_into(msgpack_zone *zone, struct bytes payload, object_each_fn *each, void *ctx)
+/* What is done with a well-formed map. */
+typedef void root_fn(void *ctx, const msgpack_object_map *map);
+
+static int unpack(msgpack_zone *zone, struct bytes payload, root_fn *take, void *ctx)
 {
     msgpack_object root;
     size_t offset = 0;
@@ -196,15 +200,11 @@ static int decode_into(msgpack_zone *zone, struct bytes payload, object_each_fn 
         return -EBADMSG;
     if (root.type != MSGPACK_OBJECT_MAP || has_duplicates(&root))
         return -EBADMSG;
-    for (uint32_t i = 0; i < root.via.map.size; i++) {
-        struct member member = member_of(&root.via.map.ptr[i]);
-
-        each(ctx, &member);
-    }
+    take(ctx, &root.via.map);
     return 0;
 }
 
-int object_decode_msgpack(struct bytes payload, object_each_fn *each, void *ctx)
+static int load(struct bytes payload, root_fn *take, void *ctx)
 {
     msgpack_zone zone;
     int r;
@@ -213,7 +213,94 @@ int object_decode_msgpack(struct bytes payload, object_each_fn *each, void *ctx)
         return -EBADMSG;
     if (!msgpack_zone_init(&zone, MSGPACK_ZONE_CHUNK_SIZE))
         return -EBADMSG;
-    r = decode_into(&zone, payload, each, ctx);
+    r = unpack(&zone, payload, take, ctx);
     msgpack_zone_destroy(&zone);
     return r;
+}
+
+struct decoding {
+    object_each_fn *each;
+    void *ctx;
+};
+
+static void decode_members(void *ctx, const msgpack_object_map *map)
+{
+    const struct decoding *decoding = ctx;
+
+    for (uint32_t i = 0; i < map->size; i++) {
+        struct member member = member_of(&map->ptr[i]);
+
+        decoding->each(decoding->ctx, &member);
+    }
+}
+
+int object_decode_msgpack(struct bytes payload, object_each_fn *each, void *ctx)
+{
+    struct decoding decoding = {each, ctx};
+
+    return load(payload, decode_members, &decoding);
+}
+
+static void put_value(struct object_lines *lines, const msgpack_object *value);
+
+static void put_map(void *ctx, const msgpack_object_map *map)
+{
+    struct object_lines *lines = ctx;
+
+    for (uint32_t i = 0; i < map->size; i++) {
+        size_t outside = lines_enter(lines, text_of(&map->ptr[i].key));
+
+        put_value(lines, &map->ptr[i].val);
+        lines_leave(lines, outside);
+    }
+}
+
+static void put_array(struct object_lines *lines, const msgpack_object_array *array)
+{
+    for (uint32_t i = 0; i < array->size; i++) {
+        size_t outside = lines_enter_element(lines, i);
+
+        put_value(lines, &array->ptr[i]);
+        lines_leave(lines, outside);
+    }
+}
+
+static void put_value(struct object_lines *lines, const msgpack_object *value)
+{
+    if (lines->too_long)
+        return;
+    switch (value->type) {
+    case MSGPACK_OBJECT_MAP:
+        put_map(lines, &value->via.map);
+        break;
+    case MSGPACK_OBJECT_ARRAY:
+        put_array(lines, &value->via.array);
+        break;
+    case MSGPACK_OBJECT_STR:
+        lines_text(lines, text_of(value));
+        break;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        if (value->via.u64 <= INT64_MAX)
+            lines_number(lines, (int64_t)value->via.u64);
+        else
+            lines_null(lines);
+        break;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        lines_number(lines, value->via.i64);
+        break;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        lines_real(lines, value->via.f64);
+        break;
+    case MSGPACK_OBJECT_BOOLEAN:
+        lines_truth(lines, value->via.boolean);
+        break;
+    default:
+        lines_null(lines);
+    }
+}
+
+int object_lines_msgpack(struct bytes payload, struct object_lines *lines)
+{
+    return load(payload, put_map, lines);
 }

@@ -4,7 +4,7 @@
 #include <msgpack.h>
 
 #include "base/check.h"
-#include "sinks.h"
+#include "wire/sinks.h"
 
 static json_t *errors_to_json(unsigned bad)
 {

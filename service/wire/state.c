@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "sinks.h"
+#include "wire/sinks.h"
 
 void state_encode(const struct output_states *states, unsigned count, struct buffer *out)
 {

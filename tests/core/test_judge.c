@@ -61,7 +61,7 @@ static void set_up(void)
                                           .expires_at_ms = INT64_MAX};
     h.tracker = (struct registry_tracker){.id = 7, .user_id = 1, .outputs = 3, .device_id = "IMEI"};
     h.description =
-        (struct profile_description){.name = "p", .set = true, .set_all = true, .encoding = PROFILE_JSON, .outputs = 3};
+        (struct profile_description){.name = "p", .base.set = true, .base.set_all = true, .kind = PROFILE_GENERIC_JSON, .base.outputs = 3};
     h.j = (struct judgement){
         .rates = &h.rates,
         .user_rate = 1,
@@ -289,11 +289,11 @@ static enum code set_all_verdict(uint8_t output_count)
 
 Test(judge, modes_that_the_profile_lacks_are_not_supported)
 {
-    h.description.set = false;
+    h.description.base.set = false;
     cr_expect_eq(set_verdict(1), CODE_NOT_SUPPORTED);
     cr_expect_eq(set_all_verdict(3), CODE_SUCCESS);
-    h.description.set = true;
-    h.description.set_all = false;
+    h.description.base.set = true;
+    h.description.base.set_all = false;
     cr_expect_eq(set_verdict(1), CODE_SUCCESS);
     cr_expect_eq(set_all_verdict(3), CODE_NOT_SUPPORTED);
 }
@@ -311,13 +311,13 @@ Test(judge, outputs_are_those_of_the_tracker_or_else_of_the_profile)
     cr_expect_eq(set_verdict(INT32_MAX), CODE_NOT_SUPPORTED);
     cr_expect_eq(set_all_verdict(3), CODE_SUCCESS);
     cr_expect_eq(set_all_verdict(2), CODE_NOT_SUPPORTED);
-    h.description.outputs = 0;
+    h.description.base.outputs = 0;
     cr_expect_eq(set_verdict(1), CODE_NOT_SUPPORTED, "nobody says how many there are");
 }
 
 Test(judge, reserved_outputs_are_those_of_the_tracker_or_else_of_the_profile)
 {
-    h.description.reserved = 1;
+    h.description.base.reserved = 1;
     cr_expect_eq(set_verdict(1), CODE_NOT_SUPPORTED);
     cr_expect_eq(set_verdict(2), CODE_SUCCESS);
     h.tracker.has_reserved = true;
@@ -331,7 +331,7 @@ Test(judge, reserved_outputs_are_those_of_the_tracker_or_else_of_the_profile)
 
 Test(judge, batch_is_refused_where_any_output_is_reserved)
 {
-    h.description.reserved = 4;
+    h.description.base.reserved = 4;
     cr_expect_eq(set_all_verdict(3), CODE_NOT_SUPPORTED);
     h.tracker.has_reserved = true;
     cr_expect_eq(set_all_verdict(3), CODE_SUCCESS);

@@ -16,8 +16,8 @@ static struct pattern *compiled(const char *text)
 static bool matches(const char *text, struct bytes subject)
 {
     struct pattern *p = compiled(text);
-    struct bytes key;
-    bool matched = pattern_match(p, subject, &key);
+    struct pattern_match match;
+    bool matched = pattern_match(p, subject, 0, &match);
 
     pattern_free(p);
     return matched;
@@ -55,24 +55,24 @@ Test(pattern, mistake_is_told)
 Test(pattern, key_is_what_its_group_captured)
 {
     struct pattern *p = compiled("^CMD;(?<device>[^;]*);(?<key>[^;]*)(;|$)");
-    struct bytes key;
+    struct pattern_match match;
 
-    cr_expect(pattern_has_key(p));
-    cr_assert(pattern_match(p, bytes_of_text("CMD;907126119;Enable1;x"), &key));
-    cr_expect(bytes_equal_text(key, "Enable1"));
-    cr_assert(pattern_match(p, bytes_of_text("CMD;;"), &key));
-    cr_expect_not_null(key.data, "an empty capture is a capture");
-    cr_expect_eq(key.len, 0);
+    cr_expect(pattern_has(p, GROUP_KEY));
+    cr_assert(pattern_match(p, bytes_of_text("CMD;907126119;Enable1;x"), 0, &match));
+    cr_expect(bytes_equal_text(match.groups[GROUP_KEY], "Enable1"));
+    cr_assert(pattern_match(p, bytes_of_text("CMD;;"), 0, &match));
+    cr_expect_not_null(match.groups[GROUP_KEY].data, "an empty capture is a capture");
+    cr_expect_eq(match.groups[GROUP_KEY].len, 0);
     pattern_free(p);
 }
 
 Test(pattern, without_a_match_there_is_no_key)
 {
     struct pattern *p = compiled("^(?<key>a)b");
-    struct bytes key = bytes_of_text("left over");
+    struct pattern_match match = {.groups = {bytes_of_text("left over")}};
 
-    cr_expect_not(pattern_match(p, bytes_of_text("ac"), &key));
-    cr_expect_null(key.data);
+    cr_expect_not(pattern_match(p, bytes_of_text("ac"), 0, &match));
+    cr_expect_null(match.groups[GROUP_KEY].data);
     pattern_free(p);
 }
 
@@ -80,14 +80,14 @@ Test(pattern, group_that_took_no_part_is_no_key)
 {
     struct pattern *last = compiled("a|b(?<key>c)");
     struct pattern *middle = compiled("(?:a|b(?<key>c))(d)");
-    struct bytes key;
+    struct pattern_match match;
 
-    cr_assert(pattern_match(last, bytes_of_text("a"), &key));
-    cr_expect_null(key.data);
-    cr_assert(pattern_match(middle, bytes_of_text("ad"), &key));
-    cr_expect_null(key.data);
-    cr_assert(pattern_match(middle, bytes_of_text("bcd"), &key));
-    cr_expect(bytes_equal_text(key, "c"));
+    cr_assert(pattern_match(last, bytes_of_text("a"), 0, &match));
+    cr_expect_null(match.groups[GROUP_KEY].data);
+    cr_assert(pattern_match(middle, bytes_of_text("ad"), 0, &match));
+    cr_expect_null(match.groups[GROUP_KEY].data);
+    cr_assert(pattern_match(middle, bytes_of_text("bcd"), 0, &match));
+    cr_expect(bytes_equal_text(match.groups[GROUP_KEY], "c"));
     pattern_free(last);
     pattern_free(middle);
 }
@@ -96,12 +96,12 @@ Test(pattern, without_a_key_group_there_is_no_key)
 {
     struct pattern *none = compiled("a(b)");
     struct pattern *other = compiled("a(?<keys>b)");
-    struct bytes key;
+    struct pattern_match match;
 
-    cr_expect_not(pattern_has_key(none));
-    cr_expect_not(pattern_has_key(other));
-    cr_assert(pattern_match(none, bytes_of_text("ab"), &key));
-    cr_expect_null(key.data);
+    cr_expect_not(pattern_has(none, GROUP_KEY));
+    cr_expect_not(pattern_has(other, GROUP_KEY));
+    cr_assert(pattern_match(none, bytes_of_text("ab"), 0, &match));
+    cr_expect_null(match.groups[GROUP_KEY].data);
     pattern_free(none);
     pattern_free(other);
 }
@@ -110,10 +110,10 @@ Test(pattern, binary_subjects_are_bytes)
 {
     const struct bytes subject = bytes_of("\x00\xff\x80\x0D\x00\x01", 6);
     struct pattern *p = compiled("^\\x00\\xff(?<key>.+)\\x00");
-    struct bytes key;
+    struct pattern_match match;
 
-    cr_assert(pattern_match(p, subject, &key));
-    cr_expect(bytes_equal(key, bytes_of("\x80\x0D", 2)));
+    cr_assert(pattern_match(p, subject, 0, &match));
+    cr_expect(bytes_equal(match.groups[GROUP_KEY], bytes_of("\x80\x0D", 2)));
     cr_expect(matches("\\x00\\x01\\z", subject), "a NUL does not end the subject");
     cr_expect_not(matches("\\x02", bytes_of("\x00\x02", 1)), "the length does");
     cr_expect(matches("^.$", bytes_of("\xC3", 1)), "a byte is a character, UTF-8 or not");
@@ -134,13 +134,13 @@ Test(pattern, that_runs_into_its_limit_does_not_match)
 {
     struct pattern *p = compiled(catastrophic);
     char subject[64];
-    struct bytes key;
+    struct pattern_match match;
 
     memset(subject, 'a', sizeof subject);
     subject[sizeof subject - 1] = 'b';
     for (int i = 0; i < 100; i++)
-        cr_assert_not(pattern_match(p, bytes_of(subject, sizeof subject), &key));
-    cr_expect(pattern_match(p, bytes_of_text("aaaab"), &key), "and serves again afterwards");
+        cr_assert_not(pattern_match(p, bytes_of(subject, sizeof subject), 0, &match));
+    cr_expect(pattern_match(p, bytes_of_text("aaaab"), 0, &match), "and serves again afterwards");
     pattern_free(p);
 }
 
@@ -164,6 +164,38 @@ Test(pattern, that_backtracks_at_every_place_of_a_long_subject_ends_too)
     for (size_t i = 12; i < sizeof subject; i += 13) /* each place stays below the limit */
         subject[i] = 'x';
     cr_expect_not(matches("(?:a+)+[bc]", bytes_of(subject, sizeof subject)));
+}
+
+Test(pattern, search_goes_on_behind_a_match)
+{
+    struct pattern *p = compiled("(?<output>[0-9])(?:(?<on>on)|(?<off>off))?");
+    struct pattern_match match;
+
+    cr_expect(pattern_has(p, GROUP_OUTPUT) && pattern_has(p, GROUP_ON) && pattern_has(p, GROUP_OFF));
+    cr_expect_not(pattern_has(p, GROUP_KEY));
+    cr_assert(pattern_match(p, bytes_of_text("1on 2off 3"), 0, &match));
+    cr_expect(bytes_equal_text(match.groups[GROUP_OUTPUT], "1"));
+    cr_expect(match.groups[GROUP_ON].data && !match.groups[GROUP_OFF].data);
+    cr_assert(pattern_match(p, bytes_of_text("1on 2off 3"), match.next, &match));
+    cr_expect(bytes_equal_text(match.groups[GROUP_OUTPUT], "2"));
+    cr_expect(!match.groups[GROUP_ON].data && match.groups[GROUP_OFF].data);
+    cr_assert(pattern_match(p, bytes_of_text("1on 2off 3"), match.next, &match));
+    cr_expect(!match.groups[GROUP_ON].data && !match.groups[GROUP_OFF].data);
+    cr_expect_not(pattern_match(p, bytes_of_text("1on 2off 3"), match.next, &match));
+    pattern_free(p);
+}
+
+Test(pattern, search_ends_where_matches_are_empty)
+{
+    struct pattern *p = compiled("x*");
+    struct pattern_match match;
+    size_t at = 0;
+    int count = 0;
+
+    for (; pattern_match(p, bytes_of_text("axxb"), at, &match); at = match.next)
+        count++;
+    cr_expect_eq(count, 4, "%d: before a, xx, before b, at the end", count);
+    pattern_free(p);
 }
 
 Test(pattern, free_takes_null)

@@ -16,6 +16,8 @@ static void tear_down(void)
     profiles_free(builtin);
 }
 
+static const struct template_input nobody;
+
 TestSuite(profile, .init = set_up, .fini = tear_down, .timeout = 30);
 
 static const char *const models[] = {"suntech_st300", "suntech_sa200"};
@@ -27,13 +29,13 @@ static struct profile_description echoing(void)
         .name = "suntech",
         .models = models,
         .model_count = 2,
-        .outputs = 2,
-        .reserved = 1,
-        .set = true,
+        .base.outputs = 2,
+        .base.reserved = 1,
+        .base.set = true,
         .ack_timeout_ms = 7000,
-        .encoding = PROFILE_TEXT,
+        .kind = PROFILE_DESCRIBED,
         .match = MATCH_ECHO,
-        .set_text = "{prefix}CMD;{device_id};02;{enable?Enable:Disable}{output}\r",
+        .base.set_payload.text = "{prefix}CMD;{device_id};02;{enable?Enable:Disable}{output}\r",
         .echo = "{enable?Enable:Disable}{output}",
         .success = {"^[A-Z0-9]+CMD;Res;[^;]*;[^;]*;(?<key>(?:En|Dis)able[0-9]+)(?:;|\r|$)"},
         .refused = {"^[A-Z0-9]+CMD;Res;[^;]*;[^;]*;(?<key>(?:En|Dis)able[0-9]+)NoUse"},
@@ -47,14 +49,14 @@ static struct profile_description counting(void)
         .name = "teltonika",
         .models = models,
         .model_count = 1,
-        .set = true,
-        .set_all = true,
+        .base.set = true,
+        .base.set_all = true,
         .quarantine_ms = 3000,
-        .encoding = PROFILE_TEXT,
+        .kind = PROFILE_DESCRIBED,
         .framing = FRAMING_LINES,
         .match = MATCH_FIFO,
-        .set_text = "setdigout {states on='1' off='0' keep='?'}",
-        .set_all_text = "setdigout {states on='1' off='0'}",
+        .base.set_payload.text = "setdigout {states on='1' off='0' keep='?'}",
+        .base.set_all_payload.text = "setdigout {states on='1' off='0'}",
         .success = {"OK", "done"},
         .refused = {"not OK", "busy"},
         .unsupported = {"unknown command"},
@@ -77,7 +79,7 @@ static void expect_payload(const struct profile *p, const struct template_input 
 {
     struct buffer out = {0};
 
-    cr_assert_eq(profile_render(p, input, &out), 0);
+    cr_assert_eq(profile_render(p, input, &out, NULL), 0);
     cr_expect(bytes_equal(buffer_bytes(&out), bytes_of(bytes, len)), "gave %.*s", (int)out.len, (const char *)out.data);
     buffer_release(&out);
 }
@@ -99,12 +101,12 @@ Test(profile, json_and_msgpack_are_built_in)
     cr_expect_eq(profiles_by_model(builtin, "generic_msgpack"), msgpack);
     cr_expect_null(profiles_by_model(builtin, "json"));
     cr_expect_null(profiles_by_name(builtin, "generic_json"));
-    cr_expect(profile_has(json, ACTION_SET) && profile_has(json, ACTION_SET_ALL));
+    cr_expect(profile_has(json, &nobody, ACTION_SET) && profile_has(json, &nobody, ACTION_SET_ALL));
     cr_expect_eq(profile_match(json), MATCH_ID);
-    cr_expect_eq(profile_encoding(msgpack), PROFILE_MSGPACK);
-    cr_expect_eq(profile_outputs(json), 0);
+    cr_expect_eq(profile_kind(msgpack), PROFILE_GENERIC_MSGPACK);
+    cr_expect_eq(profile_outputs(json, &nobody), 0);
     cr_expect_eq(profile_ack_timeout_ms(json), 0);
-    cr_expect_null(profile_missing_var(json, ""));
+    cr_expect_null(profile_missing_var(json, &(struct template_input){.vars = ""}));
 }
 
 Test(profile, json_commands_are_exactly_these_bytes)
@@ -172,11 +174,11 @@ Test(profile, command_that_needs_an_unknown_state_is_not_rendered)
     struct buffer out = {0};
     struct profile *p;
 
-    d.set_text = d.echo = "x{states on='1' off='0'}";
+    d.base.set_payload.text = d.echo = "x{states on='1' off='0'}";
     d.match = MATCH_ECHO;
     d.success[0] = d.success[1] = d.refused[0] = d.refused[1] = d.unsupported[0] = "(?<key>x)";
     p = made(&d);
-    cr_expect_eq(profile_render(p, &input, &out), -ENODATA);
+    cr_expect_eq(profile_render(p, &input, &out, NULL), -ENODATA);
     cr_expect_eq(out.len, 0);
     profile_render_echo(p, &input, &out);
     cr_expect_eq(out.len, 0);
@@ -212,7 +214,7 @@ static struct readings read_all(const struct profile *p, struct bytes payload)
 {
     struct readings all = {0};
 
-    profile_read_acks(p, payload, note, &all);
+    profile_read_acks(p, &(struct ack_expectation){0}, payload, true, note, &all);
     return all;
 }
 

@@ -20,11 +20,12 @@ static void set_up(void)
     for (size_t i = 0; i < sizeof trackers / sizeof *trackers; i++)
         cr_assert_eq(registry_add_tracker(registry, &trackers[i], "m"), 0);
     profiles = profiles_new("");
-    router_init(&router, profiles, "");
+    router_init(&router, profiles, registry, "");
 }
 
 static void tear_down(void)
 {
+    router_release(&router);
     registry_free(registry);
     profiles_free(profiles);
 }
@@ -34,35 +35,45 @@ TestSuite(router, .init = set_up, .fini = tear_down, .timeout = 30);
 static void add_profile(const char *name, const char *prefix, const char *ack_topic, const char *presence_topic)
 {
     const struct profile_description d = {
-        .name = name, .encoding = PROFILE_JSON, .ack_topic = ack_topic, .presence_topic = presence_topic};
+        .name = name, .kind = PROFILE_GENERIC_JSON, .ack_topic = ack_topic, .presence_topic = presence_topic};
     const char *key = NULL;
     const char *error = NULL;
     struct profile *p = profile_new(&d, prefix, &key, &error);
 
     cr_assert(p, "%s: %s", key, error);
     cr_assert_eq(profiles_add(profiles, p, &error), 0);
-    router_init(&router, profiles, prefix);
+    router_release(&router);
+    router_init(&router, profiles, registry, prefix);
 }
 
 static void use_prefix(const char *prefix)
 {
     profiles_free(profiles);
     profiles = profiles_new(prefix);
-    router_init(&router, profiles, prefix);
+    router_release(&router);
+    router_init(&router, profiles, registry, prefix);
 }
 
 static int32_t ack(const char *topic)
 {
-    const struct template *shape;
+    struct owner owner;
 
-    return router_ack(&router, registry, bytes_of_text(topic), &shape);
+    return router_find(&router.acks, registry, bytes_of_text(topic), &owner) ? owner.tracker_id : 0;
 }
 
 static int32_t presence(const char *topic)
 {
-    const struct template *shape;
+    struct owner owner;
 
-    return router_presence(&router, registry, bytes_of_text(topic), &shape);
+    return router_find(&router.presences, registry, bytes_of_text(topic), &owner) ? owner.tracker_id : 0;
+}
+
+static int32_t whose(const struct routes *routes, const struct registry *where, struct bytes topic, bool *found)
+{
+    struct owner owner;
+
+    *found = router_find(routes, where, topic, &owner);
+    return owner.tracker_id;
 }
 
 /* --- requests --- */
@@ -143,7 +154,7 @@ Test(router, tracker_id_is_written_as_it_is_printed)
 
 Test(router, ack_and_presence_name_their_tracker)
 {
-    const struct template *shape = NULL;
+    bool found;
 
     cr_expect_eq(ack("tracker/265489/output/ack"), 265489);
     cr_expect_eq(ack("tracker/99/output/ack"), 99, "whether the registry knows it is asked later");
@@ -151,27 +162,27 @@ Test(router, ack_and_presence_name_their_tracker)
     cr_expect_eq(ack("tracker/265489/status"), 0);
     cr_expect_eq(presence("tracker/265489/output/ack"), 0);
     cr_expect_eq(ack("tracker/265489/output/command"), 0);
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("tracker/1/output/ack"), &shape), 1);
-    cr_expect_eq(shape, profile_topic(profiles_by_name(profiles, "json"), TOPIC_ACK));
+    cr_expect_eq(whose(&router.acks, registry, bytes_of_text("tracker/1/output/ack"), &found), 1);
+    cr_expect(found);
 }
 
 Test(router, shape_that_names_no_tracker_is_still_told)
 {
-    const struct template *shape = NULL;
+    bool found;
 
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("tracker/007/output/ack"), &shape), 0);
-    cr_expect_not_null(shape);
-    cr_expect_eq(router_presence(&router, registry, bytes_of_text("tracker//status"), &shape), 0);
-    cr_expect_not_null(shape);
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("elsewhere"), &shape), 0);
-    cr_expect_null(shape);
-    cr_expect_eq(router_presence(&router, registry, bytes_of_text("elsewhere"), &shape), 0);
-    cr_expect_null(shape);
+    cr_expect_eq(whose(&router.acks, registry, bytes_of_text("tracker/007/output/ack"), &found), 0);
+    cr_expect(found);
+    cr_expect_eq(whose(&router.presences, registry, bytes_of_text("tracker//status"), &found), 0);
+    cr_expect(found);
+    cr_expect_eq(whose(&router.acks, registry, bytes_of_text("elsewhere"), &found), 0);
+    cr_expect_not(found);
+    cr_expect_eq(whose(&router.presences, registry, bytes_of_text("elsewhere"), &found), 0);
+    cr_expect_not(found);
 }
 
 Test(router, device_id_is_looked_up_in_the_registry)
 {
-    const struct template *shape = NULL;
+    bool found;
 
     add_profile("own", "", "dev/{device_id}/up", "dev/{device_id}/alive");
     cr_expect_eq(ack("dev/356307042441013/up"), 265489);
@@ -179,66 +190,156 @@ Test(router, device_id_is_looked_up_in_the_registry)
     cr_expect_eq(ack("dev/265489/up"), 0, "an id is no device_id");
     cr_expect_eq(ack("dev/unknown/up"), 0);
     cr_expect_eq(ack("dev//up"), 0);
-    cr_expect_eq(router_ack(&router, NULL, bytes_of_text("dev/907126119/up"), &shape), 0, "nor is there a registry");
-    cr_expect_not_null(shape);
+    cr_expect_eq(whose(&router.acks, NULL, bytes_of_text("dev/907126119/up"), &found), 0, "nor is there a registry");
+    cr_expect(found);
 }
 
-Test(router, topic_of_vars_alone_names_no_tracker)
-{
-    const struct template *shape = NULL;
+/* --- topics that only the tracker's own vars make --- */
 
-    add_profile("own", "", "{site}/up", NULL);
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("north/up"), &shape), 0);
-    cr_expect_not_null(shape);
+static void add_tracker(int32_t id, const char *model, const char *vars, unsigned outputs)
+{
+    const struct registry_tracker tracker = {
+        .id = id, .user_id = 1, .device_id = "d", .vars = vars, .outputs = (uint8_t)outputs};
+
+    cr_assert_eq(registry_add_tracker(registry, &tracker, model), 0);
+}
+
+static void add_family(const char *model, const char *ack_topic, const char *presence_topic)
+{
+    const struct profile_description d = {.name = model,
+                                          .models = &model,
+                                          .model_count = 1,
+                                          .kind = PROFILE_DESCRIBED,
+                                          .base = {.set = true, .set_payload = {.text = "x"}},
+                                          .match = MATCH_FIFO,
+                                          .success = {"x"},
+                                          .ack_topic = ack_topic,
+                                          .presence_topic = presence_topic};
+    const char *key = NULL;
+    const char *error = NULL;
+    struct profile *p = profile_new(&d, "", &key, &error);
+
+    cr_assert(p, "%s: %s", key, error);
+    cr_assert_eq(profiles_add(profiles, p, &error), 0);
+    router_release(&router);
+    router_init(&router, profiles, registry, "");
+}
+
+Test(router, tracker_of_a_topic_of_vars_is_found)
+{
+    bool found;
+
+    add_tracker(20, "relay", "site\0north\0", 2);
+    add_tracker(21, "relay", "site\0south\0", 2);
+    add_family("relay", "{site}/up", "tele/{site}/LWT");
+    cr_expect_eq(ack("north/up"), 20);
+    cr_expect_eq(ack("south/up"), 21);
+    cr_expect_eq(presence("tele/south/LWT"), 21);
+    whose(&router.acks, registry, bytes_of_text("west/up"), &found);
+    cr_expect_not(found);
+    cr_expect_eq(router.acks.filter_count, 2);
+    cr_expect_str_eq((const char *)router.acks.filters.data + strlen("tracker/+/output/ack") + 1, "+/up");
+}
+
+Test(router, topic_that_trackers_share_leads_to_all_of_them)
+{
+    struct owner owner;
+
+    add_tracker(20, "relay", "src\0trk\0", 1);
+    add_tracker(21, "relay", "src\0trk\0", 1);
+    add_family("relay", "{src}/rpc", NULL);
+    cr_assert(router_find(&router.acks, registry, bytes_of_text("trk/rpc"), &owner));
+    cr_assert_not_null(owner.next);
+    cr_expect_eq(owner.tracker_id + owner.next->tracker_id, 41);
+    cr_expect_null(owner.next->next);
+}
+
+Test(router, topic_names_the_output)
+{
+    struct owner owner;
+
+    add_tracker(20, "relay", "id\0shelly\0", 3);
+    add_family("relay", "shellies/{id}/relay/{output-1}", NULL);
+    cr_assert(router_find(&router.acks, registry, bytes_of_text("shellies/shelly/relay/2"), &owner));
+    cr_expect_eq(owner.tracker_id, 20);
+    cr_expect_eq(owner.output, 3);
+    cr_expect_not(router_find(&router.acks, registry, bytes_of_text("shellies/shelly/relay/3"), &owner), "of four");
+    cr_expect_str_eq((const char *)router.acks.filters.data + strlen("tracker/+/output/ack") + 1, "shellies/+/relay/+");
+}
+
+Test(router, trackers_with_an_order_of_levels_of_their_own_have_their_own_filters)
+{
+    const char *at;
+
+    add_tracker(20, "relay", "full\0%p%/%t%/\0t\0one\0", 1);
+    add_tracker(21, "relay", "full\0%p%/%t%/\0t\0two\0", 1);
+    add_tracker(22, "relay", "full\0site/%t%/%p%/\0t\0three\0", 1);
+    add_family("relay", "{full replace '%p%'='stat' '%t%'=t}RESULT", NULL);
+    cr_expect_eq(ack("stat/one/RESULT"), 20);
+    cr_expect_eq(ack("stat/two/RESULT"), 21);
+    cr_expect_eq(ack("site/three/stat/RESULT"), 22);
+    cr_assert_eq(router.acks.filter_count, 3);
+    at = (const char *)router.acks.filters.data + strlen("tracker/+/output/ack") + 1;
+    cr_expect_str_eq(at, "stat/+/RESULT");
+    cr_expect_str_eq(at + strlen(at) + 1, "site/+/stat/RESULT");
+}
+
+Test(router, family_that_no_tracker_uses_is_not_subscribed)
+{
+    add_family("relay", "{site}/up", NULL);
+    cr_expect_eq(router.acks.filter_count, 1);
+    add_tracker(20, "relay", "site\0north\0", 1);
+    router_release(&router);
+    router_init(&router, profiles, registry, "");
+    cr_expect_eq(router.acks.filter_count, 2);
 }
 
 /* One family's topics hold the id, another one's, of the same form, the device_id. */
 Test(router, device_id_where_others_have_their_id_is_found_too)
 {
-    const struct template *shape = NULL;
-    const struct template *own;
+    bool found;
 
     add_profile("own", "", "tracker/{device_id}/output/ack", "tracker/{device_id}/status");
-    own = profile_topic(profiles_by_name(profiles, "own"), TOPIC_ACK);
     cr_expect_eq(ack("tracker/265489/output/ack"), 265489);
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("tracker/356307042441013/output/ack"), &shape), 265489,
+    cr_expect_eq(whose(&router.acks, registry, bytes_of_text("tracker/356307042441013/output/ack"), &found), 265489,
                  "15 digits are no id");
-    cr_expect_eq(shape, own);
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("tracker/907126119/output/ack"), &shape), 7,
+    cr_expect(found);
+    cr_expect_eq(whose(&router.acks, registry, bytes_of_text("tracker/907126119/output/ack"), &found), 7,
                  "9 digits might be one, but are the id of nobody");
-    cr_expect_eq(shape, own);
+    cr_expect(found);
     cr_expect_eq(presence("tracker/907126119/status"), 7);
     cr_expect_eq(ack("tracker/7/output/ack"), 7, "of both: the shape that came first");
     cr_expect_eq(presence("tracker/5/status"), 5, "of neither: the id that it looks like");
-    cr_expect_eq(router_presence(&router, NULL, bytes_of_text("tracker/5/status"), &shape), 5);
-    cr_expect_eq(router_ack(&router, registry, bytes_of_text("tracker/x/output/ack"), &shape), 0);
-    cr_expect_not_null(shape);
+    cr_expect_eq(whose(&router.presences, NULL, bytes_of_text("tracker/5/status"), &found), 5);
+    cr_expect_eq(whose(&router.acks, registry, bytes_of_text("tracker/x/output/ack"), &found), 0);
+    cr_expect(found);
 }
 
 Test(router, topics_of_one_shape_are_kept_once)
 {
-    cr_expect_eq(router.ack_count, 1, "both built-in profiles have the default topics");
-    cr_expect_eq(router.presence_count, 1);
+    cr_expect_eq(router.acks.filter_count, 1, "both built-in profiles have the default topics");
+    cr_expect_eq(router.presences.filter_count, 1);
     add_profile("a", "", "dev/{device_id}/up", NULL);
     add_profile("b", "", "dev/{device_id}/up", "b/{tracker_id}");
     add_profile("c", "", "dev/{device_id}/ack", "b/{tracker_id}");
-    cr_expect_eq(router.ack_count, 3);
-    cr_expect_eq(router.presence_count, 2);
+    cr_expect_eq(router.acks.filter_count, 3);
+    cr_expect_eq(router.presences.filter_count, 2);
 }
 
-Test(router, holds_256_shapes_and_no_more)
+Test(router, holds_many_shapes)
 {
+    enum { MANY = 300 };
     char name[16];
     char topic[32];
 
-    for (int i = 0; i < ROUTES_MAX + 10; i++) {
+    for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "p%d", i);
         snprintf(topic, sizeof topic, "p%d/{tracker_id}", i);
         add_profile(name, "", topic, topic);
     }
-    cr_expect_eq(router.ack_count, ROUTES_MAX);
-    cr_expect_eq(router.presence_count, ROUTES_MAX);
-    cr_expect_eq(ack("p254/7"), 7, "the default topics are one of them");
-    cr_expect_eq(presence("p254/7"), 7);
-    cr_expect_eq(ack("p255/7"), 0);
+    cr_expect_eq(router.acks.filter_count, MANY + 1, "the default topics are one of them");
+    cr_expect_eq(router.presences.filter_count, MANY + 1);
+    cr_expect_eq(ack("p299/7"), 7);
+    cr_expect_eq(presence("p299/7"), 7);
+    cr_expect_eq(ack("p300/7"), 0);
 }

@@ -10,7 +10,7 @@ TestSuite(template_topic, .timeout = 60);
 static struct template *topic(const char *text)
 {
     const char *error = NULL;
-    struct template *t = template_compile(text, TEMPLATE_TOPIC, &error);
+    struct template *t = template_compile(text, TEMPLATE_TOPIC, NULL, &error);
 
     cr_assert(t, "%s: %s", text, error);
     return t;
@@ -54,7 +54,7 @@ Test(template_topic, filter_has_a_plus_for_each_level_with_a_placeholder)
         struct template *t = topic(cases[i].text);
         struct buffer out = {0};
 
-        template_filter(t, &out);
+        template_filter(t, NULL, &out);
         cr_expect(bytes_equal_text(buffer_bytes(&out), cases[i].filter), "%s gave %.*s", cases[i].text, (int)out.len,
                   (const char *)out.data);
         cr_expect(topic_filter_is_valid(buffer_bytes(&out)));

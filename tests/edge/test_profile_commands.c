@@ -7,6 +7,8 @@
 #include "edge/profile_file.h"
 #include "scratch.h"
 
+static const struct template_input nobody;
+
 TestSuite(profile_commands, .init = scratch_open, .fini = scratch_close);
 
 static struct profile *read_path(const char *path)
@@ -26,7 +28,7 @@ static struct profile *read_profile(const char *text)
 static void expect_command(const struct profile *p, const struct template_input *input, const char *expected)
 {
     struct buffer out = {0};
-    int r = profile_render(p, input, &out);
+    int r = profile_render(p, input, &out, NULL);
 
     cr_expect_eq(r, expected ? 0 : -ENODATA);
     buffer_put_u8(&out, '\0');
@@ -59,7 +61,7 @@ static void expect_acks(const struct profile *p, const char *payload, const char
 {
     struct buffer out = {0};
 
-    profile_read_acks(p, bytes_of_text(payload), note, &out);
+    profile_read_acks(p, &(struct ack_expectation){0}, bytes_of_text(payload), true, note, &out);
     buffer_put_u8(&out, '\0');
     cr_expect_str_eq((const char *)out.data, expected, "%s: %s", payload, (const char *)out.data);
     buffer_release(&out);
@@ -122,13 +124,13 @@ Test(profile_commands, suntech_is_without_set_all_and_spares_the_engine)
 {
     struct profile *p = read_path("conf/profiles/suntech.cfg");
 
-    cr_expect(profile_has(p, ACTION_SET));
-    cr_expect_not(profile_has(p, ACTION_SET_ALL));
-    cr_expect_eq(profile_outputs(p), 2);
-    cr_expect_eq(profile_reserved(p), 1);
+    cr_expect(profile_has(p, &nobody, ACTION_SET));
+    cr_expect_not(profile_has(p, &nobody, ACTION_SET_ALL));
+    cr_expect_eq(profile_outputs(p, &nobody), 2);
+    cr_expect_eq(profile_reserved(p, &nobody), 1);
     cr_expect_eq(profile_match(p), MATCH_ECHO);
-    cr_expect_str_eq(profile_missing_var(p, ""), "prefix");
-    cr_expect_null(profile_missing_var(p, "prefix\0ST300\0"));
+    cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = ""}), "prefix");
+    cr_expect_null(profile_missing_var(p, &(struct template_input){.vars = "prefix\0ST300\0"}));
     profile_unref(p);
 }
 

@@ -7,6 +7,8 @@
 
 #include "scratch.h"
 
+static const struct template_input nobody;
+
 TestSuite(profile_file, .init = scratch_open, .fini = scratch_close);
 
 static struct profile *read_path(const char *path)
@@ -54,18 +56,18 @@ Test(profile_file, every_key_is_read)
     cr_expect_str_eq(profile_name(p), "acme");
     cr_expect_eq(profile_model_count(p), 2);
     cr_expect_str_eq(profile_model(p, 1), "two");
-    cr_expect_eq(profile_outputs(p), 4);
-    cr_expect_eq(profile_reserved(p), 9);
+    cr_expect_eq(profile_outputs(p, &nobody), 4);
+    cr_expect_eq(profile_reserved(p, &nobody), 9);
     cr_expect_eq(profile_ack_timeout_ms(p), 1500);
     cr_expect_eq(profile_quarantine_ms(p), 700);
-    cr_expect(profile_has(p, ACTION_SET));
-    cr_expect(profile_has(p, ACTION_SET_ALL));
+    cr_expect(profile_has(p, &nobody, ACTION_SET));
+    cr_expect(profile_has(p, &nobody, ACTION_SET_ALL));
     cr_expect_eq(profile_match(p), MATCH_FIFO);
-    cr_expect_eq(profile_encoding(p), PROFILE_TEXT);
+    cr_expect_eq(profile_kind(p), PROFILE_DESCRIBED);
     for (int i = 0; i < PROFILE_TOPIC_COUNT; i++) {
         struct buffer filter = {0};
 
-        template_filter(profile_topic(p, (enum profile_topic)i), &filter);
+        template_filter(profile_topic(p, (enum profile_topic)i), NULL, &filter);
         cr_expect(bytes_equal_text(buffer_bytes(&filter), filters[i]), "%s", filters[i]);
         buffer_release(&filter);
     }
@@ -78,13 +80,13 @@ Test(profile_file, what_is_left_out_is_the_default)
         "models = \"one\"; command: { set_all = \"A\"; }; ack: { match = \"fifo\"; success = \"OK\"; };\n");
     struct buffer filter = {0};
 
-    cr_expect_eq(profile_outputs(p), 0);
-    cr_expect_eq(profile_reserved(p), 0);
+    cr_expect_eq(profile_outputs(p, &nobody), 0);
+    cr_expect_eq(profile_reserved(p, &nobody), 0);
     cr_expect_eq(profile_ack_timeout_ms(p), 0);
     cr_expect_eq(profile_quarantine_ms(p), 0);
-    cr_expect_not(profile_has(p, ACTION_SET));
-    cr_expect(profile_has(p, ACTION_SET_ALL));
-    template_filter(profile_topic(p, TOPIC_ACK), &filter);
+    cr_expect_not(profile_has(p, &nobody, ACTION_SET));
+    cr_expect(profile_has(p, &nobody, ACTION_SET_ALL));
+    template_filter(profile_topic(p, TOPIC_ACK), NULL, &filter);
     cr_expect(bytes_equal_text(buffer_bytes(&filter), "tracker/+/output/ack"));
     buffer_release(&filter);
     profile_unref(p);
