@@ -138,6 +138,11 @@ const struct template *profile_command_topic(const struct profile *p, enum actio
  * *why is then what the framer says, or NULL; `why` may be NULL. */
 int profile_render(const struct profile *p, const struct template_input *input, struct buffer *out, const char **why);
 
+/* Likewise with a body that is written out, in the encoding of the profile's commands: what its framer makes of it.
+ * -EDOM: it has no framer. */
+int profile_render_raw(const struct profile *p, const struct template_input *input, struct bytes body,
+                       struct buffer *out, const char **why);
+
 /* Appends what an ack of this command repeats; nothing where acks are not matched by an echo. */
 void profile_render_echo(const struct profile *p, const struct template_input *input, struct buffer *out);
 

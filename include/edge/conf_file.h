@@ -42,6 +42,9 @@ int64_t conf_int(const struct conf_node *node);
 double conf_real(const struct conf_node *node);
 bool conf_bool(const struct conf_node *node);
 
+/* Appends a text, whole number or boolean as it is written, and a list of them with commas. False: it is none. */
+bool conf_put_plain(const struct conf_node *node, struct buffer *out);
+
 /* Adds a mistake at the line of the setting. */
 void conf_mistake(const struct conf_file *f, const struct conf_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

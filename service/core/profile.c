@@ -111,7 +111,7 @@ static void build_variant(struct building *b, const struct profile_variant *from
     const enum template_use uses[] = {TEMPLATE_SET, TEMPLATE_SET_ALL};
     struct variant *v = &b->p->variants[b->p->variant_count++];
 
-    *v = (struct variant){.outputs = from->outputs, .reserved = from->reserved};
+    *v = (struct variant){.outputs = from->outputs, .reserved = from->reserved, .encoding = from->encoding};
     v->modes[ACTION_SET] = from->set;
     v->modes[ACTION_SET_ALL] = from->set_all;
     v->name = from->name ? strdup(from->name) : NULL;
@@ -492,6 +492,22 @@ int profile_render(const struct profile *p, const struct template_input *input, 
     if (e == 0)
         e = wrap(p, input, buffer_bytes(&body), out, why);
     buffer_release(&body);
+    return e;
+}
+
+int profile_render_raw(const struct profile *p, const struct template_input *input, struct bytes body,
+                       struct buffer *out, const char **why)
+{
+    const struct variant *v = variant_of(p, input);
+    struct buffer decoded = {0};
+    int e = v && p->framer ? 0 : -EDOM;
+
+    buffer_put(&decoded, body);
+    if (e == 0 && v->encoding == PAYLOAD_HEX && !payload_decode_hex(&decoded, 0))
+        e = -EINVAL;
+    if (e == 0)
+        e = wrap(p, input, buffer_bytes(&decoded), out, why);
+    buffer_release(&decoded);
     return e;
 }
 

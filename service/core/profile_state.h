@@ -9,6 +9,7 @@ struct variant {
     char *name; /* NULL: there is but one */
     unsigned outputs;
     uint64_t reserved;
+    enum payload_encoding encoding;
     bool modes[ACTION_UNKNOWN];
     struct payload *payloads[ACTION_UNKNOWN]; /* by action; NULL with the generic ones */
 };

@@ -285,6 +285,33 @@ bool conf_bool(const struct conf_node *node)
     return config_setting_get_bool(setting_of(node));
 }
 
+bool conf_put_plain(const struct conf_node *node, struct buffer *out)
+{
+    bool plain = true;
+
+    switch (conf_kind(node)) {
+    case CONF_IS_TEXT:
+        buffer_put_text(out, conf_text(node));
+        return true;
+    case CONF_IS_INT:
+        buffer_put_number(out, conf_int(node));
+        return true;
+    case CONF_IS_BOOL:
+        buffer_put_text(out, conf_bool(node) ? "true" : "false");
+        return true;
+    case CONF_IS_ARRAY:
+    case CONF_IS_LIST:
+        for (size_t i = 0; i < conf_count(node) && plain; i++) {
+            if (i > 0)
+                buffer_put_u8(out, ',');
+            plain = conf_put_plain(conf_at(node, i), out);
+        }
+        return plain;
+    default:
+        return false;
+    }
+}
+
 /* --- values --- */
 
 static bool is_integer(const config_setting_t *s)

@@ -157,29 +157,6 @@ static bool text_is_safe(struct reading *r, const struct conf_node *node, const 
     return false;
 }
 
-/* Vars are texts; numbers, booleans and lists of texts may be written as such. */
-static void put_var_value(const struct conf_node *var, struct buffer *out)
-{
-    switch (conf_kind(var)) {
-    case CONF_IS_INT:
-        buffer_put_number(out, conf_int(var));
-        break;
-    case CONF_IS_BOOL:
-        buffer_put_text(out, conf_bool(var) ? "true" : "false");
-        break;
-    case CONF_IS_ARRAY:
-    case CONF_IS_LIST:
-        for (size_t i = 0; i < conf_count(var); i++) {
-            if (i > 0)
-                buffer_put_u8(out, ',');
-            put_var_value(conf_at(var, i), out);
-        }
-        break;
-    default:
-        buffer_put_text(out, conf_text(var) ? conf_text(var) : "#"); /* which is no value */
-    }
-}
-
 /* name NUL value NUL … NUL */
 static void read_vars(struct reading *r, const struct conf_node *vars, struct buffer *out)
 {
@@ -187,9 +164,10 @@ static void read_vars(struct reading *r, const struct conf_node *vars, struct bu
         const struct conf_node *var = conf_at(vars, i);
         struct buffer value = {0};
 
-        put_var_value(var, &value);
+        bool is_plain = conf_put_plain(var, &value);
+
         buffer_put_u8(&value, '\0');
-        if (text_is_safe(r, var, conf_name(var), (const char *)value.data)) {
+        if (text_is_safe(r, var, conf_name(var), is_plain ? (const char *)value.data : NULL)) {
             buffer_put(out, bytes_of(conf_name(var), strlen(conf_name(var)) + 1));
             buffer_put(out, buffer_bytes(&value));
         }

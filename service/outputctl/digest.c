@@ -47,8 +47,9 @@ static int print_digest(const struct options *options, const char *hash)
 
 int digest_run(const struct options *options)
 {
-    char *line = options->operand ? NULL : read_stdin();
-    int status = print_digest(options, options->operand ? options->operand : line);
+    const char *given = options->operand_count ? options->operands[0] : NULL;
+    char *line = given ? NULL : read_stdin();
+    int status = print_digest(options, given ? given : line);
 
     free(line);
     return status;

@@ -13,7 +13,9 @@ static const struct option_group *const watch_groups[] = {&option_group_watch, &
 static const struct option_group *const render_groups[] = {&option_group_profile, &option_group_action, NULL};
 static const struct option_group *const ack_groups[] = {&option_group_ack, &option_group_profile, &option_group_action,
                                                         NULL};
-static const struct option_group *const digest_groups[] = {NULL};
+static const struct option_group *const no_groups[] = {NULL};
+
+enum { PROFILE_FILES_MAX = 1000 };
 
 static const struct verb verbs[] = {
     {"set", "--tracker N --output N --on|--off [OPTION]...", "switch one output of a tracker",
@@ -21,33 +23,39 @@ static const struct verb verbs[] = {
      "  export OUTPUTCTL_HASH=a6aa75587e5c59c32d347da438505fc3\n"
      "  outputctl set --tracker 265489 --output 1 --on\n\n"
      "Exit status: 0 success, 1 the reply was an error, 2 usage, 3 no reply in time or no connection.",
-     set_groups, false, set_run},
+     set_groups, 0, set_run},
     {"set-all", "--tracker N --outputs LIST [OPTION]...", "switch all outputs of a tracker",
      "Switches every output at once and waits for the reply. The hash is never needed on the command line.\n\n"
      "  outputctl set-all --tracker 265489 --outputs 1,1,0 --hash-file ~/.outputctl-hash\n\n"
      "Exit status: 0 success, 1 the reply was an error, 2 usage, 3 no reply in time or no connection.",
-     set_all_groups, false, set_all_run},
+     set_all_groups, 0, set_all_run},
     {"watch", "[OPTION]...", "show requests, commands, acks and replies as they happen",
      "Shows each request with its command, ack and reply, in a table on a terminal and as lines elsewhere. Hashes\n"
      "are never shown. Replies are found on the default reply topics, on outputctl's own, on those that the requests\n"
      "name (a reply that is faster than the subscription is missed), and where --replies says.\n\n"
      "  outputctl watch --broker mqtt://broker.example:1883 --replies 'client/+/replies'",
-     watch_groups, false, watch_run},
+     watch_groups, 0, watch_run},
     {"render", "--profile NAME --action ACTION [OPTION]...", "show the topic and the bytes of a command",
      "Prints what a profile makes of a request: the topic, and the payload in hex. Needs no broker.\n\n"
      "  outputctl render --profile json --action set --output 1 --on --tracker 265489",
-     render_groups, false, render_run},
+     render_groups, 0, render_run},
     {"parse-ack", "--profile NAME --hex BYTES [OPTION]...", "say what a tracker's bytes mean",
      "Prints a line for each message in the bytes: success, refused, unsupported, unrelated or malformed, and the\n"
      "value that it repeats. With a command it notes on stderr where that is another command's. Needs no broker.\n\n"
      "  outputctl parse-ack --profile json --hex 7b226964223a312c2273756363657373223a747275657d",
-     ack_groups, false, parse_ack_run},
+     ack_groups, 0, parse_ack_run},
+    {"profile", "new NAME | test FILE...", "begin a profile for another device, or test one",
+     "new prints a skeleton with a comment on every line; test renders and reads what the vectors in the file say.\n\n"
+     "  outputctl profile new acme > acme.cfg\n"
+     "  outputctl profile test acme.cfg\n\n"
+     "Exit status: 0 all passed, 1 a vector or the file has a mistake, 2 usage.",
+     no_groups, PROFILE_FILES_MAX, profile_run},
     {"digest", "[HASH]", "print the SHA-256 that the registry stores for a hash",
      "Prints what goes into hash_sha256 of the registry. Without HASH it is read from stdin, which keeps it out of "
      "the\n"
      "shell's history.\n\n"
      "  outputctl digest < hash.txt",
-     digest_groups, true, digest_run},
+     no_groups, 1, digest_run},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "options.h"
+#include "switches.h"
 #include "wire/command.h"
 #include "wire/object.h"
 
@@ -106,28 +107,9 @@ static int take_action(struct options *options, const struct option_line *line, 
     return 0;
 }
 
-/* "1,0,1"; `unknown` (0: none) stands for an output whose state is not known. */
-static bool read_switches(const char *text, char unknown, struct switches *switches)
-{
-    *switches = (struct switches){0};
-    for (;; text += 2) {
-        uint64_t bit = UINT64_C(1) << switches->count;
-
-        if (switches->count == OBJECT_BOOLS_MAX || !*text || (*text != '0' && *text != '1' && *text != unknown))
-            return false;
-        switches->known |= *text != unknown ? bit : 0;
-        switches->on |= *text == '1' ? bit : 0;
-        switches->count++;
-        if (text[1] == '\0')
-            return true;
-        if (text[1] != ',')
-            return false;
-    }
-}
-
 static int take_outputs(struct options *options, const struct option_line *line, const char *value)
 {
-    if (!read_switches(value, '0', &options->outputs))
+    if (!switches_read(value, '0', &options->outputs))
         return options_wrong(options, "--%s: \"%s\" is not a list such as 1,0,1, of at most %d outputs", line->name,
                              value, OBJECT_BOOLS_MAX);
     return 0;
@@ -136,7 +118,7 @@ static int take_outputs(struct options *options, const struct option_line *line,
 /* Some of them may be left as they are. */
 static int take_some_outputs(struct options *options, const struct option_line *line, const char *value)
 {
-    if (!read_switches(value, '-', &options->outputs))
+    if (!switches_read(value, '-', &options->outputs))
         return options_wrong(options, "--%s: \"%s\" is not a list such as 1,0,-, of at most %d outputs", line->name,
                              value, OBJECT_BOOLS_MAX);
     return 0;
@@ -144,7 +126,7 @@ static int take_some_outputs(struct options *options, const struct option_line *
 
 static int take_states(struct options *options, const struct option_line *line, const char *value)
 {
-    if (!read_switches(value, '-', &options->states))
+    if (!switches_read(value, '-', &options->states))
         return options_wrong(options, "--%s: \"%s\" is not a list such as 1,0,-, of at most %d outputs", line->name,
                              value, OBJECT_BOOLS_MAX);
     return 0;

@@ -77,10 +77,10 @@ static int complain(const struct options *options, int c, char **argv)
 
 static int take_operands(struct options *options, int argc, char **argv)
 {
-    if (optind < argc && options->verb->takes_operand)
-        options->operand = argv[optind++];
-    if (optind < argc)
-        return options_wrong(options, "\"%s\" is one argument too many", argv[optind]);
+    options->operands = argv + optind;
+    options->operand_count = argc - optind;
+    if (options->operand_count > options->verb->operands_max)
+        return options_wrong(options, "\"%s\" is one argument too many", argv[optind + options->verb->operands_max]);
     return 0;
 }
 

@@ -23,7 +23,8 @@ struct switches {
 struct options {
     const struct verb *verb;
     bool help;
-    const char *operand; /* what stands there without an option */
+    char *const *operands; /* what stands there without an option */
+    int operand_count;
 
     const char *broker;
     const char *username;
@@ -89,7 +90,7 @@ struct verb {
     const char *summary;   /* for the list of all */
     const char *text;      /* what it does, with an example */
     const struct option_group *const *groups;
-    bool takes_operand;
+    int operands_max;
     int (*run)(const struct options *options); /* an exit status */
 };
 

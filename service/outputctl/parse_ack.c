@@ -85,29 +85,6 @@ static void note_topic(const struct subject *subject, const struct options *opti
     buffer_release(&own);
 }
 
-/* The output that the topic of the ack names; without a topic, the command's. */
-static unsigned output_of_topic(const struct subject *subject, const struct options *options)
-{
-    const struct template *t = profile_topic(subject->profile, TOPIC_ACK);
-    struct template_input input = subject->input;
-    struct command command = {.output = 1};
-    unsigned found = 0;
-
-    if (!template_uses_output(t))
-        return 0;
-    if (!options->topic)
-        return (unsigned)subject->command.output;
-    input.command = &command;
-    for (; command.output <= 64 && !found; command.output++) {
-        struct buffer own = {0};
-
-        if (template_render(t, &input, &own) == 0 && bytes_equal_text(buffer_bytes(&own), options->topic))
-            found = (unsigned)command.output;
-        buffer_release(&own);
-    }
-    return found;
-}
-
 static int print_readings(struct subject *subject, const struct options *options)
 {
     size_t len = strlen(options->hex) / 2;
@@ -120,10 +97,10 @@ static int print_readings(struct subject *subject, const struct options *options
         options_wrong(options, "--hex: \"%s\" is not an even number of hex digits", options->hex);
         return EXIT_USAGE;
     }
-    note_topic(subject, options, output_of_topic(subject, options));
+    note_topic(subject, options, subject_topic_output(subject, options->topic));
     if (has_action(subject))
         expected.command = &subject->command;
-    expected.output = output_of_topic(subject, options);
+    expected.output = subject_topic_output(subject, options->topic);
     profile_read_acks(subject->profile, &expected, bytes_of(payload, len), true, print_reading, subject);
     free(payload);
     return EXIT_SUCCESS;

@@ -1,5 +1,4 @@
 /* render: the topic and the bytes that a profile makes of a request. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,13 +25,6 @@ static void print_hex(struct bytes bytes)
     putchar('\n');
 }
 
-static const char *reason_of(int r)
-{
-    return r == -ENODATA ? "the profile states every output: give those of the others with --state"
-           : r == -EDOM  ? "the profile has no such command: no variant, or no lookup, knows these values"
-                         : "a var is not what it has to be: a whole number, hex digits or UTF-8";
-}
-
 static int print_command(const struct subject *subject)
 {
     struct buffer payload = {0};
@@ -40,7 +32,7 @@ static int print_command(const struct subject *subject)
     int r = profile_render(subject->profile, &subject->input, &payload, &why);
 
     if (r < 0) {
-        fprintf(stderr, "outputctl render: %s\n", why ? why : reason_of(r));
+        fprintf(stderr, "outputctl render: %s\n", why ? why : subject_reason(r));
     } else {
         print_topic(subject);
         print_hex(buffer_bytes(&payload));

@@ -1,5 +1,6 @@
 #include "subject.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +137,7 @@ static unsigned count_outputs(const struct subject *subject, const struct option
     return options->output <= OBJECT_BOOLS_MAX ? (unsigned)options->output : OBJECT_BOOLS_MAX;
 }
 
-static void take_command(struct subject *subject, const struct options *options)
+void subject_take_command(struct subject *subject, const struct options *options)
 {
     subject->command = (struct command){
         .id = options->command_id,
@@ -172,7 +173,7 @@ int subject_open(struct subject *subject, const struct options *options)
     subject->profile = find_profile(options);
     if (!subject->profile)
         return EXIT_ERROR;
-    take_command(subject, options);
+    subject_take_command(subject, options);
     return 0;
 }
 
@@ -249,4 +250,33 @@ int subject_check(const struct subject *subject, const struct options *options)
         return fail(options, "the profile %s needs --device-id", name);
     warn_of_reserved(subject);
     return 0;
+}
+
+unsigned subject_topic_output(const struct subject *subject, const char *topic_name)
+{
+    const struct template *t = profile_topic(subject->profile, TOPIC_ACK);
+    struct template_input input = subject->input;
+    struct command command = {.output = 1};
+    unsigned found = 0;
+
+    if (!template_uses_output(t))
+        return 0;
+    if (!topic_name)
+        return (unsigned)subject->command.output;
+    input.command = &command;
+    for (; command.output <= 64 && !found; command.output++) {
+        struct buffer own = {0};
+
+        if (template_render(t, &input, &own) == 0 && bytes_equal_text(buffer_bytes(&own), topic_name))
+            found = (unsigned)command.output;
+        buffer_release(&own);
+    }
+    return found;
+}
+
+const char *subject_reason(int error)
+{
+    return error == -ENODATA ? "the profile states every output: give those of the others with --state"
+           : error == -EDOM  ? "the profile has no such command: no variant, or no lookup, knows these values"
+                             : "a var is not what it has to be: a whole number, hex digits or UTF-8";
 }

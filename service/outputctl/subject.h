@@ -17,8 +17,17 @@ struct subject {
 int subject_open(struct subject *subject, const struct options *options);
 void subject_close(struct subject *subject);
 
+/* The command and its tracker, from the options; the profile is there already. */
+void subject_take_command(struct subject *subject, const struct options *options);
+
+/* The output that the topic of an ack names, 0: none; without a topic (NULL), the command's. */
+unsigned subject_topic_output(const struct subject *subject, const char *topic_name);
+
 /* The command can be rendered: the profile has the action, the outputs, the vars and the device id that it needs. The
  * same. A reserved output is only warned of. */
 int subject_check(const struct subject *subject, const struct options *options);
+
+/* What a failed profile_render means, for people. */
+const char *subject_reason(int error);
 
 #endif

@@ -9,6 +9,11 @@ int set_all_run(const struct options *options);
 int watch_run(const struct options *options);
 int render_run(const struct options *options);
 int parse_ack_run(const struct options *options);
+int profile_run(const struct options *options);
 int digest_run(const struct options *options);
+
+/* The two halves of `profile`. */
+int profile_new_run(const struct options *options, const char *name);
+int profile_test_run(const struct options *options, char *const *files, int count);
 
 #endif

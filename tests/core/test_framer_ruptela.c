@@ -210,11 +210,13 @@ Test(framer_ruptela, frames_are_found_one_behind_the_other_and_behind_garbage)
         /* a length of nothing */
         {"00000024000315a07f440b1d07534554494f20636f6e66696775726174696f6e2064617461206f6b341c",
          "~|7 SETIO configuration data ok"},
+        /* an IMEI and no command */
+        {"000800030e55ac32021a488e", "~+"},
         /* a length that ends within the IMEI */
         {"000800100024000315a07f440b1d07534554494f20636f6e66696775726174696f6e2064617461206f6b341c",
          "~|7 SETIO configuration data ok"},
         /* an IMEI of more than 15 digits */
-        {"000900100024000315a07f440b1d07534554494f20636f6e66696775726174696f6e2064617461206f6b341c",
+        {"010000100024000315a07f440b1d07534554494f20636f6e66696775726174696f6e2064617461206f6b341c",
          "~|7 SETIO configuration data ok"},
         /* a length beyond all frames */
         {"07fd100024000315a07f440b1d07534554494f20636f6e66696775726174696f6e2064617461206f6b341c",

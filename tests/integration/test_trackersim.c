@@ -393,6 +393,10 @@ static const struct mistake {
     {"--trackers 1 --prefix a/+/", "cannot be in a topic"},
     {"--trackers 1 --profile morse", "only json, msgpack, suntech"},
     {"--trackers 1 --device-id {imei}", "no { but in {tracker_id}"},
+    {"--trackers 1 --device-id {tracker_id}{tracker_id} --profile jt808", "too long for jt808"},
+    {"--trackers 1 --device-id a/b --profile tasmota", "characters that tasmota does not have"},
+    {"--trackers 1 --outputs 0", "a device has at least one"},
+    {"--trackers 1 --outputs 65", "not a whole number from 0 to 64"},
     {"--trackers 1 --latency-ms -1", "not a whole number"},
     {"--trackers 1 --jitter-ms 1.5", "not a whole number"},
     {"--trackers 1 --count 18446744073709551616", "not a whole number"},
@@ -423,5 +427,6 @@ Test(trackersim, help_names_every_profile_and_is_status_0)
     struct simulator *sim = simulator_start(broker_url(broker), "--help");
 
     cr_assert_eq(simulator_exit_status(sim), 0);
-    cr_assert(strstr(sim->output, "--restart-every-ms N") && strstr(sim->output, "json, msgpack, suntech"));
+    cr_assert(strstr(sim->output, "--restart-every-ms N") && strstr(sim->output, "json, msgpack, suntech, "));
+    cr_assert(strstr(sim->output, ", shelly_gen2.\n"), "%s", sim->output);
 }

@@ -62,8 +62,13 @@ static struct probe *hear(const char *arguments, const char *topic, const char *
     simulator_free(sim);
     while (heard->count == 0 || strcmp(heard->messages[heard->count - 1].topic, offline) != 0)
         cr_assert(probe_wait(heard, heard->count + 1));
-    heard->count--;
     return heard;
+}
+
+/* How many messages were heard before the simulator's last word. */
+static int count_heard(const struct probe *heard)
+{
+    return heard->count - 1;
 }
 
 /* --- checksums, once more --- */
@@ -241,10 +246,8 @@ static enum kind judge(const struct stream *stream, struct bytes ack, struct byt
     cr_assert(bytes_equal(second, ack), "%s: %.*s", stream->arguments, (int)second.len, second.data);
     if (is_random(first))
         return RANDOM;
-    if (is_spoilt_copy(first, opposite)) {
-        cr_assert_not(stream->is_sound(first));
+    if (!stream->is_sound(first) && is_spoilt_copy(first, opposite))
         return SPOILT;
-    }
     expect_unrelated(stream, first, seen);
     return UNRELATED;
 }
@@ -267,20 +270,24 @@ Test(trackersim_noise, a_byte_stream_brings_every_ack_whole_among_noise_of_its_f
         int kinds[KINDS] = {0}, at = 0;
         bool seen[3] = {false};
 
-        cr_assert_eq(acks->count, COMMANDS);
+        cr_assert_eq(count_heard(acks), COMMANDS);
         for (int i = 0; i < COMMANDS; i++) {
-            struct bytes second = at + 1 < noisy->count ? payload_at(noisy, at + 1) : (struct bytes){0};
+            struct bytes second = at + 1 < count_heard(noisy) ? payload_at(noisy, at + 1) : (struct bytes){0};
             enum kind kind =
                 judge(stream, payload_at(acks, i), payload_at(refusals, i), payload_at(noisy, at), second, seen);
 
             kinds[kind]++;
             at += kind == TOGETHER ? 1 : 2;
         }
-        cr_assert_eq(at, noisy->count);
+        cr_assert_eq(at, count_heard(noisy));
         for (int kind = 0; kind < KINDS; kind++)
             cr_assert((kinds[kind] > 0) == (kind != SPOILT || stream->has_checksum), "%s: %d", stream->arguments, kind);
         for (int i = 0; i < 3 && stream->unrelated[i]; i++)
             cr_assert(seen[i], "%s: %s", stream->arguments, stream->unrelated[i]);
+        if (refusals != acks)
+            probe_free(refusals);
+        probe_free(acks);
+        probe_free(noisy);
     }
 }
 
@@ -292,9 +299,11 @@ Test(trackersim_noise, a_refusal_comes_with_a_spoilt_success)
     struct probe *noisy = hear_stream(stream, "--seed 5 --refuse-rate 1 --garbage-rate 1");
     int spoilt = 0;
 
-    for (int i = 0; i < noisy->count; i++)
+    for (int i = 0; i < count_heard(noisy); i++)
         spoilt += is_spoilt_copy(payload_at(noisy, i), payload_at(acks, 0));
     cr_assert_gt(spoilt, 0);
+    probe_free(acks);
+    probe_free(noisy);
 }
 
 static bool are_equal(const struct probe *a, const struct probe *b)
@@ -314,6 +323,9 @@ Test(trackersim_noise, a_seed_decides_the_noise)
 
     cr_assert(are_equal(first, again));
     cr_assert_not(are_equal(first, other));
+    probe_free(first);
+    probe_free(again);
+    probe_free(other);
 }
 
 /* --- relays --- */
@@ -365,12 +377,13 @@ Test(trackersim_noise, a_relay_says_something_else_before_each_ack)
 
         snprintf(arguments, sizeof(arguments), "%s --garbage-rate 1", relay->profile);
         heard = hear(arguments, relay->topic, relay->command, relay->ack_topic, relay->presence);
-        cr_assert_eq(heard->count, 2 * COMMANDS);
+        cr_assert_eq(count_heard(heard), 2 * COMMANDS);
         for (int i = 0; i < COMMANDS; i++) {
             const char *ack = i == 0 && relay->first_ack ? relay->first_ack : relay->ack;
 
             cr_assert(is_noise_of(relay, payload_at(heard, 2 * i)), "%s", heard->messages[2 * i].payload);
             cr_assert_str_eq(heard->messages[2 * i + 1].payload, ack);
         }
+        probe_free(heard);
     }
 }
