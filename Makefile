@@ -38,7 +38,7 @@ all: $(PROGRAMS:%=$(BUILD)/%)
 
 # --- generated code ----------------------------------------------------------------------------------------------------
 
-# Sparkplug B's protobuf. What protoc-c writes does not follow our warnings.
+# Sparkplug B's protobuf.
 GENERATED := $(BUILD)/generated
 
 $(GENERATED)/sparkplug.pb-c.c $(GENERATED)/sparkplug.pb-c.h &: service/core/sparkplug.proto
@@ -47,7 +47,7 @@ $(GENERATED)/sparkplug.pb-c.c $(GENERATED)/sparkplug.pb-c.h &: service/core/spar
 
 $(BUILD)/obj/generated/%.o: $(GENERATED)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=c17 -w -fstack-protector-strong $(SANITIZE) $(CFLAGS) -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/service/core/framer_sparkplug.o: $(GENERATED)/sparkplug.pb-c.h
 $(BUILD)/obj/service/core/framer_sparkplug.o: CPPFLAGS += -isystem $(GENERATED)
@@ -97,6 +97,14 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libba
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
 
+# The fuzzers, built with clang by `make fuzz`.
+$(BUILD)/acks: $(BUILD)/obj/tests/fuzz/acks.o $(RING_LIBS)
+	$(CC) -o $@ $^ $(LDFLAGS) -fsanitize=fuzzer $(LIBS_edge)
+$(BUILD)/seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(BUILD)/obj/service/outputctl/vector.o \
+    $(BUILD)/obj/service/outputctl/switches.o $(RING_LIBS)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+$(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Iservice
+
 .SECONDARY:
 
 # --- what people call ----------------------------------------------------------------------------------------------------
@@ -109,14 +117,17 @@ help:
 	@echo 'make bench      measure against a bare forwarder, side by side'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make fuzz       every framer and its patterns under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 90 %'
 	@echo 'make deps       install all packages that any of these needs'
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-bench
+.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench
 deps:
-	@.ci/deps run test lint bench
+	@.ci/deps run test lint fuzz bench
+deps-fuzz:
+	@.ci/deps run fuzz
 deps-run:
 	@.ci/deps run
 deps-test:
@@ -163,6 +174,13 @@ coverage: deps-lint
 	@gcovr --root . --object-directory $(BUILD)/coverage --filter service/core/ --filter service/wire/ \
 	    --exclude-unreachable-branches --branches --fail-under-branch 90 --print-summary
 
+.PHONY: fuzz
+fuzz: deps-fuzz
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
+	    $(BUILD)/fuzz/acks $(BUILD)/fuzz/seeds
+	@tests/fuzz/run.sh $(BUILD)/fuzz
+
 SOURCES := $(wildcard service/*/*.c tests/*/*.c)
 HEADERS := $(wildcard include/*/*.h service/*/*.h tests/*/*.h)
 TIDY    := $(wildcard service/*/*.c)
@@ -175,7 +193,7 @@ lint: deps-lint
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
-	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- $(subst ','\'',$(CPPFLAGS)) -std=c17 2>&1 | \
+	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
 	    { ! grep -E "(warning|error):"; }'
 	@echo 'lint: clean'
 

@@ -1,4 +1,4 @@
-/* BCE trackers (FM Light, FM Blue).
+/* BCE trackers (FM-500 Light, FM-500 Blue).
  *
  *     IMEI (8 bytes), then one block or several: length (2), type (1) and data; sum8 of all before
  *

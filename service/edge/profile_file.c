@@ -190,6 +190,8 @@ static int value_of(const struct reading *r, const struct name *names, const cha
     for (size_t i = 0; names[i].name; i++) {
         if (!name || strcmp(name, names[i].name) == 0)
             return names[i].value;
+    }
+    for (size_t i = 0; names[i].name; i++) {
         buffer_printf(&what, "%s\"%s\"", i == 0 ? "must be " : names[i + 1].name ? ", " : " or ", names[i].name);
     }
     buffer_put_u8(&what, '\0');
