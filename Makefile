@@ -93,6 +93,14 @@ $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core
 
+# Takes commands from the vectors of profiles, as outputctl does.
+$(BUILD)/bench/render: $(BUILD)/obj/tests/bench/render.o $(BUILD)/obj/service/outputctl/vector.o \
+    $(BUILD)/obj/service/outputctl/switches.o $(BUILD)/obj/service/outputctl/subject.o \
+    $(BUILD)/obj/service/outputctl/options.o $(BUILD)/obj/service/outputctl/option_groups.o $(RING_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+$(BUILD)/obj/tests/bench/render.o: CPPFLAGS += -Iservice
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
@@ -163,7 +171,7 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 .PHONY: sanitize
 sanitize: deps-test
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -Wno-error' SANITIZE='$(SANITIZERS)' test-binaries
-	@tests/run $(BUILD)/sanitize base wire core edge integration
+	@tests/run $(BUILD)/sanitize base wire core edge profiles integration
 
 .PHONY: coverage
 coverage: deps-lint
@@ -199,7 +207,8 @@ lint: deps-lint
 
 .PHONY: bench
 bench: deps-bench
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BUILD)/bench/render
+	@BUILD=$(BUILD) tests/bench/render.sh
 	@BUILD=$(BUILD) tests/bench/run.sh
 
 .PHONY: clean

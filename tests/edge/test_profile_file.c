@@ -47,11 +47,12 @@ Test(profile_file, every_key_is_read)
     struct profile *p =
         read_profile("models = [\"one\", \"two\"]; outputs = 4; reserved_outputs = [1, 4]; ack_timeout_ms = 1500; "
                      "quarantine_ms = 700;\n"
-                     "command: { topic = \"c/{device_id}\"; set = \"S{output}\"; set_all = \"A\"; };\n"
+                     "command: { topic = \"c/{device_id}\"; set_all_topic = \"C/{device_id}\"; set = \"S{output}\"; set_all = "
+                     "\"A\"; };\n"
                      "ack: { topic = \"a/{device_id}\"; framing = \"lines\"; match = \"fifo\"; success = [\"^OK$\"];\n"
                      "       refused = [\"NO\"]; unsupported = \"^WHAT\"; };\n"
                      "presence: { topic = \"p/{tracker_id}\"; }; state: { topic = \"s/{tracker_id}\"; };\n");
-    static const char *const filters[PROFILE_TOPIC_COUNT] = {"c/+", "a/+", "p/+", "s/+"};
+    static const char *const filters[PROFILE_TOPIC_COUNT] = {"c/+", "C/+", "a/+", "p/+", "s/+"};
 
     cr_expect_str_eq(profile_name(p), "acme");
     cr_expect_eq(profile_model_count(p), 2);
@@ -102,7 +103,7 @@ static const struct {
     const char *mistake;
 } bad[] = {
     {"command: { set = \"S\"; }; " ACK, "1: models is missing"},
-    {"models = \"m\"; " ACK, "1: command is missing"},
+    {"models = \"m\"; " ACK, "1: command: has neither set nor set_all"},
     {"models = \"m\"; " SET, "1: ack is missing"},
     {"models = [1]; " SET ACK, "1: models must be a list of texts in quotes"},
     {"models = \"m\"; " SET ACK "\noutputz = 1;", "2: unknown key outputz"},
@@ -114,24 +115,25 @@ static const struct {
     {"models = \"m\"; " SET ACK "\nquarantine_ms = 86400001;",
      "2: quarantine_ms must be a whole number from 1 to 86400000"},
     {"models = \"m\"; " SET ACK "\nack_timeout_ms = 4294967297;", "2: this number is beyond 32 bits"},
-    {"models = \"m\"; " SET ACK "\npresence: { };", "2: topic is missing"},
+    {"models = \"m\"; " SET ACK "\npresence: { online = \"on\"; };",
+     "2: presence: online and offline go together"},
+    {"models = \"m\"; " SET ACK "\nstate: { };", "2: topic is missing"},
     {"models = \"m\"; " SET ACK "\nstate: { topic = 5; };", "2: topic must be a text in quotes"},
     {"models = \"m\"; " ACK "\ncommand: {\nset = \"S\"; sett = \"S\"; };", "3: unknown key sett"},
     {"models = \"m\"; " ACK "\ncommand: { };", "2: command: has neither set nor set_all"},
     {"models = \"m\"; " ACK "\ncommand = \"S\";", "2: command must be a group: { … }"},
     {"models = \"m\"; " SET "\nack: { success = \"OK\"; };", "2: match is missing"},
     {"models = \"m\"; " SET "\nack: { match = \"fifo\"; };", "2: success is missing"},
-    {"models = \"m\"; " SET "ack: { success = \"OK\";\nmatch = \"id\"; };",
-     "2: ack.match: must be \"echo\" or \"fifo\""},
+    {"models = \"m\"; " SET "ack: { success = \"OK\"; echo = \"{output}\";\nmatch = \"id\"; };",
+     "2: ack.match: must be \"echo\", \"state\" or \"fifo\""},
     {"models = \"m\"; " SET "ack: { match = \"fifo\"; success = \"OK\";\nframing = \"line\"; };",
-     "2: ack.framing: must be \"message\" or \"lines\""},
+     "2: ack.framing: must be \"message\", \"lines\", \"delimiter\", \"json\" or \"msgpack\""},
     {"models = \"m\"; " SET "\nack: { match = \"echo\"; success = \"(?<key>.)\"; };",
      "2: ack.echo: is missing: acks are matched by an echo"},
     {"models = \"m\"; " SET "ack: { match = \"echo\"; echo = \"{output}\";\nsuccess = \"OK\"; };",
      "2: ack.success: needs a group (?<key>…): acks are matched by an echo"},
-    {"models = \"m\"; " SET
-     "ack: { match = \"echo\"; echo = \"{output}\"; success = \"(?<key>.)\";\nrefused = \"NO\"; };",
-     "2: ack.refused: needs a group (?<key>…): acks are matched by an echo"},
+    {"models = \"m\"; " SET "ack: { match = \"state\";\nsuccess = \"OK\"; };",
+     "2: ack.success: needs the groups (?<on>…) and (?<off>…): acks are matched by the state that they report"},
     {"models = \"m\"; " SET "ack: { match = \"echo\";\necho = \"{output\"; success = \"(?<key>.)\"; };",
      "2: ack.echo: a { without its }"},
     {"models = \"m\"; " SET "ack: { match = \"fifo\";\nsuccess = \"(\"; };",
@@ -145,22 +147,29 @@ static const struct {
     {"models = \"m\"; " ACK "command: {\nset = \"S{output\"; };", "2: command.set: a { without its }"},
     {"models = \"m\"; " ACK "command: {\nset = \"S}\"; };", "2: command.set: a } without its {"},
     {"models = \"m\"; " ACK "command: {\nset = \"{}\"; };", "2: command.set: this placeholder is not known"},
-    {"models = \"m\"; " ACK "command: {\nset = \"{enable}\"; };", "2: command.set: enable is written {enable?ON:OFF}"},
+    {"models = \"m\"; " ACK "command: {\nset = \"{enable?ON}\"; };",
+     "2: command.set: enable is written {enable?ON:OFF}"},
     {"models = \"m\"; " ACK "command: {\nset = \"{output:4}\"; };",
-     "2: command.set: a number is written {name}, {name-1}, {name:04X} or {name:d}"},
+     "2: command.set: a number is written {name}, {name-1}, {name%100:04X} or {name:d}; shifts go up to 1000, widths "
+     "to 32"},
     {"models = \"m\"; " ACK "command: {\nset = \"{states on='1'}\"; };",
-     "2: command.set: states is written {states on='1' off='0' keep='?' sep=','}"},
+     "2: command.set: states is written {states on='1' off='0' keep='?' sep=','}, with outputs as in {states 1..4 "
+     "on=…}"},
     {"models = \"m\"; " ACK "command: {\nset_all = \"{output}\"; };",
      "2: command.set_all: set_all takes no {output} and no {enable}"},
-    {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"c/{output}\"; };",
-     "2: command.topic: a topic takes only {tracker_id}, {device_id} and vars"},
-    {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"c/{tracker_id}x\"; };",
-     "2: command.topic: in a topic a placeholder ends its level"},
+    {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"c/{states on='1' off='0'}\"; };",
+     "2: command.topic: a topic takes no {states}"},
+    {"models = \"m\"; " ACK "command: { set_all = \"S\";\ntopic = \"c/{output}\"; };",
+     "2: command.set_all_topic: the topic of a set_all takes no {output}, {enable} and {states}"},
     {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"c/+\"; };",
-     "2: command.topic: a topic has no wildcards"},
+     "2: command.topic: a topic has no wildcards and no control characters"},
     {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"\"; };", "2: command.topic: a topic is not empty"},
     {"models = \"m\"; " SET "ack: { match = \"fifo\"; success = \"OK\";\ntopic = \"a/#\"; };",
-     "2: ack.topic: a topic has no wildcards"},
+     "2: ack.topic: a topic has no wildcards and no control characters"},
+    {"models = \"m\"; " SET "ack: { match = \"fifo\"; success = \"OK\";\ntopic = \"a/{tracker_id}x\"; };",
+     "2: ack.topic: in a topic a placeholder ends its level"},
+    {"models = \"m\"; " SET "ack: { match = \"fifo\"; success = \"OK\";\ntopic = \"a/{enable}\"; };",
+     "2: ack.topic: this topic takes plain names only: no lookup, no number with a format"},
     {"models = \"m\"; " SET ACK "\npresence: { topic = \"{x\"; };", "2: presence.topic: a { without its }"},
     {"models = ;", "1: syntax error"},
 };
