@@ -23,7 +23,7 @@ struct engine_config {
     uint32_t request_bytes_max;
     uint32_t ack_bytes_max;
     uint32_t ack_partial_bytes_max; /* of an ack that comes in pieces */
-    double user_rate; /* requests per second; 0: no limit */
+    double user_rate;               /* requests per second; 0: no limit */
     double user_burst;
     const char *prefix;              /* before every topic */
     const char *reply_default;       /* without the prefix; {action} stands for the action */

@@ -10,7 +10,13 @@ enum payload_encoding { PAYLOAD_TEXT, PAYLOAD_HEX, PAYLOAD_JSON, PAYLOAD_MSGPACK
 struct payload_member {
     const char *key; /* a template where key_is_template */
     bool key_is_template;
-    enum { PAYLOAD_MEMBER_TEXT, PAYLOAD_MEMBER_INT, PAYLOAD_MEMBER_REAL, PAYLOAD_MEMBER_BOOL, PAYLOAD_MEMBER_OBJECT } kind;
+    enum {
+        PAYLOAD_MEMBER_TEXT,
+        PAYLOAD_MEMBER_INT,
+        PAYLOAD_MEMBER_REAL,
+        PAYLOAD_MEMBER_BOOL,
+        PAYLOAD_MEMBER_OBJECT
+    } kind;
     const char *text; /* a template */
     int64_t number;
     double real;

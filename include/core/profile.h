@@ -102,7 +102,8 @@ enum profile_topic {
 
 struct profile;
 
-/* With one reference. NULL, and *key and *error say which part of the description is wrong and why, in static memory. */
+/* With one reference. NULL, and *key and *error say which part of the description is wrong and why, in static memory.
+ */
 struct profile *profile_new(const struct profile_description *description, const char *prefix, const char **key,
                             const char **error);
 struct profile *profile_ref(struct profile *p);

@@ -8,8 +8,8 @@
 
 /* A tracker that a topic is of. */
 struct owner {
-    int32_t tracker_id; /* 0: nobody's that is registered or could be */
-    unsigned output;    /* that the topic names; 0: it names none */
+    int32_t tracker_id;       /* 0: nobody's that is registered or could be */
+    unsigned output;          /* that the topic names; 0: it names none */
     const struct owner *next; /* another tracker with the same topic, or NULL */
 };
 
@@ -17,12 +17,13 @@ struct owner {
 struct routes {
     const struct template **shapes; /* that name their tracker, each once */
     size_t shape_count;
-    struct map by_topic; /* struct indexed_owner, by a digest of the topic: all others */
+    struct map by_topic;   /* struct indexed_owner, by a digest of the topic: all others */
     struct buffer filters; /* what to subscribe to: NUL-terminated, each once */
     size_t filter_count;
 };
 
-/* The topics of all profiles that some tracker of the registry uses, and of the built-in ones. Borrows the templates. */
+/* The topics of all profiles that some tracker of the registry uses, and of the built-in ones. Borrows the templates.
+ */
 struct router {
     const char *prefix;
     struct routes acks;

@@ -51,8 +51,9 @@ struct template *template_compile(const char *text, enum template_use use, const
                                   const char **error);
 void template_free(struct template *t); /* takes NULL */
 
-/* Appends the text to `out`. Otherwise `out` is as it was, and: -ENODATA: a var that it needs is not there, or the state
- * of an output is not known; -EINVAL: a var is no number where it has to be one; -EDOM: no lookup has a text for it. */
+/* Appends the text to `out`. Otherwise `out` is as it was, and: -ENODATA: a var that it needs is not there, or the
+ * state of an output is not known; -EINVAL: a var is no number where it has to be one; -EDOM: no lookup has a text for
+ * it. */
 int template_render(const struct template *t, const struct template_input *input, struct buffer *out);
 
 /* The first var that the template needs and neither `vars` nor a default gives, or NULL. */

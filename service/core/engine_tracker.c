@@ -273,8 +273,7 @@ static void take_presence(struct engine *e, const struct engine_message *message
     if (profile && !topic_is_own(e, profile, owner, message->topic, TOPIC_PRESENCE))
         return;
     if (message->payload.len <= e->config->ack_bytes_max)
-        presence =
-            profile ? profile_read_presence(profile, message->payload) : presence_decode(message->payload);
+        presence = profile ? profile_read_presence(profile, message->payload) : presence_decode(message->payload);
     if (presence == PRESENCE_UNREADABLE)
         e->counters.presence_unreadable++;
     else

@@ -3,9 +3,9 @@
 #include "framers.h"
 
 static const struct framer *const framers[] = {
-    &framer_bce,    &framer_castel, &framer_cellocator, &framer_eelink,     &framer_galileosky,
-    &framer_gt06,   &framer_huasheng, &framer_iotm,     &framer_jt808,      &framer_meiligao,
-    &framer_navtelecom, &framer_pst, &framer_ruptela,   &framer_sparkplug,  &framer_teltonika,
+    &framer_bce,        &framer_castel,   &framer_cellocator, &framer_eelink,    &framer_galileosky,
+    &framer_gt06,       &framer_huasheng, &framer_iotm,       &framer_jt808,     &framer_meiligao,
+    &framer_navtelecom, &framer_pst,      &framer_ruptela,    &framer_sparkplug, &framer_teltonika,
 };
 
 size_t framer_count(void)

@@ -117,8 +117,7 @@ static void build_variant(struct building *b, const struct profile_variant *from
     v->name = from->name ? strdup(from->name) : NULL;
     for (int i = 0; i < ACTION_UNKNOWN && b->p->kind == PROFILE_DESCRIBED; i++) {
         if (v->modes[i] && !b->error)
-            v->payloads[i] =
-                payload_compile(from->encoding, payloads[i], uses[i], &b->p->defaults, &b->error);
+            v->payloads[i] = payload_compile(from->encoding, payloads[i], uses[i], &b->p->defaults, &b->error);
         note_key(b, from->name ? joined("variants", from->name, action_name((enum action)i))
                                : joined("command", action_name((enum action)i), NULL));
     }
@@ -378,7 +377,7 @@ static const char *why_not(int e, const char *why)
 {
     if (why)
         return why;
-    return e == -EINVAL   ? "a var is not what it has to be: a whole number, hex digits or UTF-8"
+    return e == -EINVAL    ? "a var is not what it has to be: a whole number, hex digits or UTF-8"
            : e == -ENODATA ? "a var is missing that a default needs"
                            : "its vars select nothing that the profile knows";
 }

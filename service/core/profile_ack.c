@@ -86,9 +86,9 @@ static bool switches(const struct command *command, unsigned output)
 
 bool ack_confirms(const struct command *command, uint64_t confirmed)
 {
-    uint64_t all = command->action == ACTION_SET     ? UINT64_C(1) << (command->output - 1)
+    uint64_t all = command->action == ACTION_SET ? UINT64_C(1) << (command->output - 1)
                    : command->output_count == 64 ? UINT64_MAX
-                                                     : (UINT64_C(1) << command->output_count) - 1;
+                                                 : (UINT64_C(1) << command->output_count) - 1;
 
     return (confirmed & all) == all;
 }
@@ -159,8 +159,8 @@ static bool pattern_speaks(const struct ears *ears, const struct pattern *patter
         if (!is_state)
             break;
     }
-    return speaks && (!is_state || !command || ears->p->match == MATCH_STATE ||
-                      ack_confirms(command, reading->confirmed));
+    return speaks &&
+           (!is_state || !command || ears->p->match == MATCH_STATE || ack_confirms(command, reading->confirmed));
 }
 
 static bool any_speaks(const struct ears *ears, enum ack_kind kind, struct bytes text, struct ack_reading *reading)
@@ -392,7 +392,8 @@ bool profile_begins_message(const struct profile *p, struct bytes payload)
         begins = p->framer->find(payload, &line).verdict == FRAME_GOOD;
     } else if (p->framing == FRAMING_DELIMITER) {
         head = strlen(p->start);
-        begins = find(payload, p->start) == 0 && payload.len > head && find(skip(payload, head), p->end) + head < payload.len;
+        begins = find(payload, p->start) == 0 && payload.len > head &&
+                 find(skip(payload, head), p->end) + head < payload.len;
     }
     buffer_release(&line);
     return begins;

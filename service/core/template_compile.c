@@ -96,9 +96,12 @@ static const struct {
     enum source source;
     unsigned uses;
 } sources[] = {
-    {"tracker_id", SOURCE_TRACKER_ID, 0},         {"device_id", SOURCE_DEVICE_ID, 0},
-    {"command_id", SOURCE_COMMAND_ID, USES_COMMAND}, {"now_ms", SOURCE_NOW_MS, USES_COMMAND},
-    {"all", SOURCE_ALL, USES_COMMAND},            {"output", SOURCE_OUTPUT, USES_OUTPUT},
+    {"tracker_id", SOURCE_TRACKER_ID, 0},
+    {"device_id", SOURCE_DEVICE_ID, 0},
+    {"command_id", SOURCE_COMMAND_ID, USES_COMMAND},
+    {"now_ms", SOURCE_NOW_MS, USES_COMMAND},
+    {"all", SOURCE_ALL, USES_COMMAND},
+    {"output", SOURCE_OUTPUT, USES_OUTPUT},
     {"enable", SOURCE_ENABLE, USES_OUTPUT},
 };
 
@@ -192,7 +195,8 @@ static void compile_scalar(struct compiler *c, const char *at, const char *end)
         return;
     }
     if (!take_format(op, &at, end) || at != end)
-        c->error = "a number is written {name}, {name-1}, {name%100:04X} or {name:d}; shifts go up to 1000, widths to 32";
+        c->error =
+            "a number is written {name}, {name-1}, {name%100:04X} or {name:d}; shifts go up to 1000, widths to 32";
     else if (op->value.source == SOURCE_ALL)
         c->error = "all is written {all|on=…|off=…|mixed=…}";
     else if (op->is_formatted && op->value.source == SOURCE_DEVICE_ID)
@@ -581,8 +585,7 @@ static bool has_wildcard(struct bytes text)
 static bool is_plain_in_topics(const struct op *op)
 {
     if (op->kind == OP_NUMBER)
-        return op->value.source == SOURCE_OUTPUT ||
-               (op->value.source == SOURCE_TRACKER_ID && !op->is_formatted);
+        return op->value.source == SOURCE_OUTPUT || (op->value.source == SOURCE_TRACKER_ID && !op->is_formatted);
     return op->kind == OP_LITERAL || op->kind == OP_TEXT || op->kind == OP_REPLACE;
 }
 
@@ -593,8 +596,8 @@ static void check_level(struct compiler *c, size_t i)
     const struct template *t = c->t;
     const struct op *op = &t->ops[i];
     bool ends = i + 1 == t->count || (t->ops[i + 1].kind == OP_LITERAL && t->ops[i + 1].text.data[0] == '/');
-    bool begins = i == 0 || (t->ops[i - 1].kind == OP_LITERAL &&
-                             t->ops[i - 1].text.data[t->ops[i - 1].text.len - 1] == '/');
+    bool begins =
+        i == 0 || (t->ops[i - 1].kind == OP_LITERAL && t->ops[i - 1].text.data[t->ops[i - 1].text.len - 1] == '/');
 
     if (!is_plain_in_topics(op))
         c->error = "this topic takes plain names only: no lookup, no number with a format";

@@ -58,14 +58,14 @@ struct op {
     struct bytes separator;
     struct value value; /* OP_NUMBER, OP_TEXT, OP_ITEM, OP_REPLACE */
     struct number_format format;
-    bool is_formatted;                  /* a var is a number only where it has a format */
-    struct value keys[KEY_VALUES_MAX];  /* OP_LOOKUP */
-    uint8_t key_count;                  /* OP_LOOKUP */
-    uint8_t first_slot;                 /* OP_STATES: 0: every output */
+    bool is_formatted;                 /* a var is a number only where it has a format */
+    struct value keys[KEY_VALUES_MAX]; /* OP_LOOKUP */
+    uint8_t key_count;                 /* OP_LOOKUP */
+    uint8_t first_slot;                /* OP_STATES: 0: every output */
     uint8_t last_slot;
-    uint8_t from;                       /* OP_LEN, OP_CHECKSUM: places; OP_MARK: its number */
+    uint8_t from; /* OP_LEN, OP_CHECKSUM: places; OP_MARK: its number */
     uint8_t to;
-    uint8_t span;                       /* OP_LEN, OP_CHECKSUM: its number */
+    uint8_t span; /* OP_LEN, OP_CHECKSUM: its number */
     enum checksum checksum;
     uint16_t first_choice; /* OP_LOOKUP, OP_REPLACE */
     uint16_t choice_count;

@@ -449,9 +449,9 @@ static const char *read_any(const config_setting_t *s, const struct conf_key *ke
 }
 
 static const char *(*const readers[])(const config_setting_t *, const struct conf_key *, void *) = {
-    [CONF_TEXT] = read_plain_text, [CONF_UINT] = read_uint, [CONF_BOOL] = read_bool,   [CONF_NUMBER] = read_number,
-    [CONF_TEXTS] = read_texts,     [CONF_INTS] = read_ints, [CONF_GROUP] = read_group, [CONF_LIST] = read_list,
-    [CONF_ANY] = read_any,
+    [CONF_TEXT] = read_plain_text, [CONF_UINT] = read_uint,   [CONF_BOOL] = read_bool,
+    [CONF_NUMBER] = read_number,   [CONF_TEXTS] = read_texts, [CONF_INTS] = read_ints,
+    [CONF_GROUP] = read_group,     [CONF_LIST] = read_list,   [CONF_ANY] = read_any,
 };
 
 static const struct conf_key *find_key(const struct conf_key *keys, const char *name)

@@ -448,8 +448,11 @@ static void set_defaults(struct reading *r)
         .refused_max = 100000,
         .drain_ms = 5000,
     };
-    c->limits = (struct config_limits){
-        .request_bytes_max = 16384, .ack_bytes_max = 16384, .ack_partial_bytes_max = 2048, .user_rate = 50.0, .user_burst = 100};
+    c->limits = (struct config_limits){.request_bytes_max = 16384,
+                                       .ack_bytes_max = 16384,
+                                       .ack_partial_bytes_max = 2048,
+                                       .user_rate = 50.0,
+                                       .user_burst = 100};
     c->topic_prefix = "";
     c->reply_default = "api/tracker/output/{action}/response";
     c->stats_interval_s = 5;

@@ -176,9 +176,9 @@ struct name {
 
 static const struct name encodings[] = {
     {"text", PAYLOAD_TEXT}, {"hex", PAYLOAD_HEX}, {"json", PAYLOAD_JSON}, {"msgpack", PAYLOAD_MSGPACK}, {0}};
-static const struct name framings[] = {
-    {"message", FRAMING_MESSAGE}, {"lines", FRAMING_LINES},     {"delimiter", FRAMING_DELIMITER},
-    {"json", FRAMING_JSON},       {"msgpack", FRAMING_MSGPACK}, {0}};
+static const struct name framings[] = {{"message", FRAMING_MESSAGE},     {"lines", FRAMING_LINES},
+                                       {"delimiter", FRAMING_DELIMITER}, {"json", FRAMING_JSON},
+                                       {"msgpack", FRAMING_MSGPACK},     {0}};
 static const struct name matches[] = {{"echo", MATCH_ECHO}, {"state", MATCH_STATE}, {"fifo", MATCH_FIFO}, {0}};
 static const struct name key_formats[] = {{"text", KEY_TEXT}, {"number", KEY_NUMBER}, {"hex", KEY_HEX}, {0}};
 
@@ -339,8 +339,8 @@ static void describe_variant(struct reading *r, const struct conf_node *node)
     if (conf_read(r->file, node, variant_keys, &raw)) {
         v->outputs = raw.outputs;
         v->reserved = raw.reserved_outputs.items ? mask_of(&raw.reserved_outputs) : r->d.base.reserved;
-        v->encoding = raw.encoding ? (enum payload_encoding)value_of(r, encodings, "variants", raw.encoding)
-                                   : r->d.base.encoding;
+        v->encoding =
+            raw.encoding ? (enum payload_encoding)value_of(r, encodings, "variants", raw.encoding) : r->d.base.encoding;
         v->set = take_payload(r, raw.set, v->encoding, &v->set_payload);
         v->set_all = take_payload(r, raw.set_all, v->encoding, &v->set_all_payload);
         if (!v->set && !v->set_all)
@@ -447,8 +447,8 @@ static void describe_ack(struct reading *r)
     if (d->framing == FRAMING_DELIMITER ? !delimited : ack->start || ack->end)
         mistake(r, "ack.framing", "\"delimiter\" goes with start and end, and they with it");
     if ((d->match == MATCH_ECHO) != (ack->echo != NULL))
-        mistake(r, "ack.echo", ack->echo ? "is for acks that are matched by an echo"
-                                         : "is missing: acks are matched by an echo");
+        mistake(r, "ack.echo",
+                ack->echo ? "is for acks that are matched by an echo" : "is missing: acks are matched by an echo");
     d->start = ack->start;
     d->end = ack->end;
     d->echo = ack->echo;

@@ -29,7 +29,10 @@ struct raw_vector {
     const char *key;
 };
 
-#define TEXT(member) {#member, CONF_TEXT, offsetof(struct raw_vector, member), false, 0, 0}
+#define TEXT(member)                                                         \
+    {                                                                        \
+#member, CONF_TEXT, offsetof(struct raw_vector, member), false, 0, 0 \
+    }
 
 static const struct conf_key keys[] = {
     {"id", CONF_TEXT, offsetof(struct raw_vector, id), true, 0, 0},

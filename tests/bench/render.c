@@ -1,5 +1,5 @@
-/* What it costs to render a command, with each shipped profile: the first vector of a set that it carries, over and over.
- * render PROFILE...: the median of ROUNDS for each, in nanoseconds, as JSON lines. */
+/* What it costs to render a command, with each shipped profile: the first vector of a set that it carries, over and
+ * over. render PROFILE...: the median of ROUNDS for each, in nanoseconds, as JSON lines. */
 #include <stdio.h>
 #include <stdlib.h>
 

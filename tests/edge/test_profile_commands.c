@@ -108,10 +108,13 @@ Test(profile_commands, suntech_acks_are_the_manuals)
         {"ST300CMD;Res;100850000;010;Enable1;more", "success=Enable1"},
         {"ST300CMD;Res;100850000;010;Enable12", "success=Enable12"},
         {"ST300CMD;Res;100850000;010;Enable1x", "unrelated"},
-        {"ST300CMD;Res;100850000;010;-Error", "unrelated"},
+        {"ST300CMD;Res;100850000;010;-Error", "unsupported"},
+        {"-Error", "unsupported"},
+        {"-Errors", "unrelated"},
         {"ST300STT;100850000;08;010;Enable1", "unrelated"},
         {"xST300CMD;Res;100850000;010;Enable1", "unrelated"},
-        {"", "unrelated"},
+        {"ST300CMD;Res;1;010;Enable1\rST300CMD;Res;1;010;Disable2NoUse", "success=Enable1 refused=Disable2"},
+        {"", ""},
     };
     struct profile *p = read_path("conf/profiles/suntech.cfg");
 

@@ -160,7 +160,7 @@ static const struct {
     {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"c/{states on='1' off='0'}\"; };",
      "2: command.topic: a topic takes no {states}"},
     {"models = \"m\"; " ACK "command: { set_all = \"S\";\ntopic = \"c/{output}\"; };",
-     "2: command.set_all_topic: the topic of a set_all takes no {output}, {enable} and {states}"},
+     "1: command.set_all_topic: the topic of a set_all takes no {output}, {enable} and {states}"},
     {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"c/+\"; };",
      "2: command.topic: a topic has no wildcards and no control characters"},
     {"models = \"m\"; " ACK "command: { set = \"S\";\ntopic = \"\"; };", "2: command.topic: a topic is not empty"},

@@ -133,6 +133,31 @@ Test(registry_file, what_is_left_out_is_no)
     registry_free(r);
 }
 
+Test(registry_file, vars_may_be_numbers_booleans_and_lists)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+    } expected[] = {
+        {"serial", "1234"},   {"minus", "-5"},    {"large", "9007199254740993"}, {"yes", "true"}, {"no", "false"},
+        {"ports", "1,2,true"}, {"names", "a b,c"}, {"none", ""},                  {"text", "007"},
+    };
+    struct registry *r = read_registry(
+        "users = ( { id = 1; } ); sessions = ();\n"
+        "trackers = ( { id = 5; user_id = 1; model = \"m\"; vars = { serial = 1234; minus = -5;\n"
+        "  large = 9007199254740993L; yes = true; no = false; ports = (1, 2, true); names = [\"a b\", \"c\"];\n"
+        "  none = []; text = \"007\"; }; } );");
+    const char *vars = registry_find_tracker(r, 5)->vars;
+
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct bytes value = template_var(vars, expected[i].name, strlen(expected[i].name));
+
+        cr_expect(value.data && bytes_equal_text(value, expected[i].value), "%s: %.*s", expected[i].name,
+                  (int)value.len, (const char *)value.data);
+    }
+    registry_free(r);
+}
+
 Test(registry_file, an_empty_list_of_trackers_is_none_of_the_account)
 {
     struct registry *r =
@@ -223,8 +248,13 @@ static const struct {
      "4: password must be a text without +, # and control characters\n"},
     {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = { password = \"a\\r\"; }; }",
      "4: password must be a text without +, # and control characters\n"},
-    {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = { password = 1234; }; }",
+    {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = { password = 1234; on = true; all = [1, 2]; }; }", ""},
+    {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = { password = 12.5; }; }",
      "4: password must be a text without +, # and control characters\n"},
+    {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = { all = [\"a\", \"#\"]; }; }",
+     "4: all must be a text without +, # and control characters\n"},
+    {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = { group = { a = 1; }; }; }",
+     "4: group must be a text without +, # and control characters\n"},
     {"trackers", "{ id = 6; user_id = 1; model = \"m\"; vars = ( ); }", "4: vars must be a group: { … }\n"},
     {"trackers", "{ id = 6; user_id = 1; model = \"suntech_st300\"; device_id = \"1\"; }",
      "4: vars.prefix is missing: profile suntech needs it\n"},

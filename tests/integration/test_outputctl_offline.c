@@ -86,7 +86,7 @@ Test(outputctl_offline, render_shows_topic_and_bytes_of_the_built_in_profiles)
     /* {"id": 1, "action": "set_all", "outputs": [true, false]} */
     expect("render --profile json --action set_all --outputs 1,0 --prefix a/", 0,
            "a/tracker/1/output/command\n"
-           "7b226964223a20312c2022616374696f6e223a20227365745f616c6c222c20226f757470757473223a205b747275652c206661"
+           "7b226964223a20302c2022616374696f6e223a20227365745f616c6c222c20226f757470757473223a205b747275652c206661"
            "6c73655d7d\n",
            NULL);
     expect("render --profile msgpack --action set --output 2 --off --command-id 300", 0,
@@ -130,7 +130,7 @@ Test(outputctl_offline, render_says_what_is_missing)
     expect("render --profiles %s --profile states --action set_all --outputs 1,1,1", 1, "", "--device-id");
     expect("render --profiles %s --profile echo --action set_all --outputs 1,1,1,1", 1, "", "has no set_all");
     expect("render --profiles %s --profile states --action set --output 4 --on", 1, "", "there is no output 4");
-    expect("render --profiles %s --profile states --action set_all --outputs 1,1", 1, "", "2 outputs are named");
+    expect("render --profiles %s --profile states --action set_all --outputs 1,1,1,1", 1, "", "4 outputs are named");
 }
 
 Test(outputctl_offline, render_warns_of_a_reserved_output_and_renders_it)
