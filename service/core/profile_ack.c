@@ -163,33 +163,43 @@ static bool pattern_speaks(const struct ears *ears, const struct pattern *patter
            (!is_state || !command || ears->p->match == MATCH_STATE || ack_confirms(command, reading->confirmed));
 }
 
-static bool any_speaks(const struct ears *ears, enum ack_kind kind, struct bytes text, struct ack_reading *reading)
+/* `about_one`: also those that speak of one output. */
+static bool any_speaks(const struct ears *ears, enum ack_kind kind, bool about_one, struct bytes text,
+                       struct ack_reading *reading)
 {
     const struct patterns *patterns = &ears->p->acks[kind];
     bool all = kind == ACK_SUCCESS && ears->p->match == MATCH_STATE; /* each may tell of other outputs */
     bool speaks = false;
 
-    for (size_t i = 0; i < patterns->count && (all || !speaks); i++)
-        speaks |= pattern_speaks(ears, patterns->list[i], text, reading);
+    for (size_t i = 0; i < patterns->count && (all || !speaks); i++) {
+        if (about_one || !pattern_has(patterns->list[i], GROUP_OUTPUT))
+            speaks |= pattern_speaks(ears, patterns->list[i], text, reading);
+    }
     return speaks;
 }
 
 /* Refusals are looked for first: a refusal's text often contains that of a success. */
 static const enum ack_kind reading_order[] = {ACK_UNSUPPORTED, ACK_REFUSED, ACK_SUCCESS};
 
+static void find_kind(const struct ears *ears, bool about_one, struct bytes text, struct ack_reading *reading)
+{
+    for (size_t i = 0; i < sizeof reading_order / sizeof *reading_order; i++) {
+        *reading = (struct ack_reading){.kind = reading_order[i], .text = text};
+        if (any_speaks(ears, reading->kind, about_one || reading->kind == ACK_SUCCESS, text, reading))
+            return;
+    }
+    *reading = (struct ack_reading){.kind = ACK_UNRELATED, .text = text};
+}
+
+/* Where nothing says which output is meant, the refusal of one does not outweigh the success of another. */
 static void read_text(const struct ears *ears, struct bytes text)
 {
-    struct ack_reading reading = {.kind = ACK_UNRELATED, .text = text};
+    struct ack_reading reading;
     struct buffer key = {0};
 
-    for (size_t i = 0; i < sizeof reading_order / sizeof *reading_order && reading.kind == ACK_UNRELATED; i++) {
-        reading.confirmed = 0;
-        reading.on = 0;
-        if (any_speaks(ears, reading_order[i], text, &reading))
-            reading.kind = reading_order[i];
-    }
-    if (reading.kind == ACK_UNRELATED)
-        reading = (struct ack_reading){.kind = ACK_UNRELATED, .text = text};
+    find_kind(ears, ears->expected->command != NULL, text, &reading);
+    if (reading.kind == ACK_UNRELATED && !ears->expected->command)
+        find_kind(ears, true, text, &reading);
     if (reading.key.data) {
         profile_put_key(ears->p, reading.key, &key);
         reading.key = key.len ? buffer_bytes(&key) : bytes_of("", 0);

@@ -113,13 +113,13 @@ static struct template_defaults defaults = {list, 0};
 static void open_defaults(void)
 {
     static const struct pair pairs[] = {
-        {"imei", "{device_id}"},          {"pin", "1234"},  {"header", "#{imei};{pin}"},
+        {"imei", "{device_id}"},          {"pin", "1234"},   {"header", "#{imei};{pin}"},
         {"serial", "{command_id%256:d}"}, {"kind", "a{no}"}, {"outs", "{pin},{imei}"},
     };
 
     for (defaults.count = 0; defaults.count < sizeof pairs / sizeof *pairs; defaults.count++)
-        list[defaults.count] = (struct template_default){pairs[defaults.count].text,
-                                                         a_default(pairs[defaults.count].expected, &defaults)};
+        list[defaults.count] =
+            (struct template_default){pairs[defaults.count].text, a_default(pairs[defaults.count].expected, &defaults)};
 }
 
 static void close_defaults(void)
@@ -209,16 +209,143 @@ Test(template_values, numbers_take_a_modulus_a_shift_and_a_format)
         {"{output+64:c}{output+1:c}", "B\x03"},
         {"{output+1000:c}", "\xEA"},
         {"{command_id%86400:time}", "004548"},
-        {"{second:time} {second+3540:time} {second%3600:time}", "010101 020001 000101"},
-        {"{command_id+83651%1:time}", NULL},
         {"{command_id+1000:time}", "010228"},
+        {"{second:time} {second+1000:time} {second%3600:time}", "010101 011741 000101"},
+    };
+    struct template_input input = input_of(&on);
+
+    EXPECT_ALL(pairs, &input);
+    input.command = &off;
+    expect_text("{enable} {enable:d} {enable?1:0}", &input, "0 0 0");
+}
+
+Test(template_values, character_may_be_a_nul)
+{
+    struct template_input input = input_of(&on);
+    const char *error = NULL;
+    struct template *t = template_compile("<{output-2:c}>", TEMPLATE_SET, NULL, &error);
+    struct buffer out = {0};
+
+    cr_assert_not_null(t);
+    cr_expect_eq(template_render(t, &input, &out), 0);
+    cr_expect(bytes_equal(buffer_bytes(&out), bytes_of("<\0>", 3)));
+    buffer_release(&out);
+    template_free(t);
+}
+
+Test(template_values, seconds_of_a_day_begin_anew_at_midnight)
+{
+    static const struct pair pairs[] = {
+        {"n\0000\0", "000000"},     {"n\00059\0", "000059"},    {"n\00086399\0", "235959"},
+        {"n\00086400\0", "000000"}, {"n\00090061\0", "010101"}, {"n\000999999999999999999\0", "014639"},
     };
     struct template_input input = input_of(&on);
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (pairs[i].expected)
-            expect_text(pairs[i].text, &input, pairs[i].expected);
+        input.vars = pairs[i].text;
+        expect_text("{n:time}", &input, pairs[i].expected);
     }
-    input.command = &off;
-    expect_text("{enable} {enable:d} {enable?1:0}", &input, "0 0 0");
+}
+
+Test(template_values, vars_are_numbers_only_where_they_have_a_format)
+{
+    static const struct pair pairs[] = {
+        {"{serial}", "0012"},     {"{serial:d}", "12"},  {"{serial+1}", "13"},      {"{serial%5}", "2"},
+        {"{serial:04x}", "000c"}, {"{serial-13}", "-1"}, {"{serial%10+65:c}", "C"}, {"{serial:06d}", "000012"},
+    };
+    struct template_input input = input_of(&on);
+
+    EXPECT_ALL(pairs, &input);
+    input.vars = "n\000123456789012345678\0";
+    expect_text("{n:d} {n+1:018d}", &input, "123456789012345678 123456789012345679");
+}
+
+Test(template_values, var_with_a_format_is_a_whole_number)
+{
+    static const char *const lists[] = {"n\0\0",
+                                        "n\0-1\0",
+                                        "n\0+1\0",
+                                        "n\0 1\0",
+                                        "n\0001 \0",
+                                        "n\0001.5\0",
+                                        "n\0000x1\0",
+                                        "n\0001a\0",
+                                        "n\000:\0",
+                                        "n\000/\0",
+                                        "n\0001234567890123456789\0"};
+    struct template_input input = input_of(&on);
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        input.vars = lists[i];
+        expect_failure("x{n:d}", &input, -EINVAL);
+        expect_failure("{output}{n+1}", &input, -EINVAL);
+    }
+    expect_failure("{m:d}", &input, -ENODATA);
+}
+
+static const char number_error[] =
+    "a number is written {name}, {name-1}, {name%100:04X} or {name:d}; shifts go up to 1000, widths to 32";
+
+Test(template_values, formats_that_are_none_are_told)
+{
+    static const char *const texts[] = {"{output%}",
+                                        "{output%0}",
+                                        "{output%-1}",
+                                        "{output%x}",
+                                        "{output-1%2}",
+                                        "{output:time6}",
+                                        "{output:6time}",
+                                        "{output:tim}",
+                                        "{output:cc}",
+                                        "{output:%2}",
+                                        "{model%9007199254740993}",
+                                        "{model:d:d}",
+                                        "{model.d}",
+                                        "{model:}"};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect_mistake(texts[i], TEMPLATE_SET, number_error);
+    expect_mistake("{device_id%2}", TEMPLATE_SET, "device_id takes no format");
+    expect_mistake("{all}", TEMPLATE_SET, "all is written {all|on=…|off=…|mixed=…}");
+    expect_mistake("{all:d}", TEMPLATE_SET_ALL, "all is written {all|on=…|off=…|mixed=…}");
+    expect_mistake("{enable}", TEMPLATE_SET_ALL, "set_all takes no {output} and no {enable}");
+}
+
+Test(template_values, kinds_tell_numbers_and_booleans_from_text)
+{
+    static const struct {
+        const char *text;
+        enum template_kind kind;
+        bool uses_output;
+    } cases[] = {
+        {"", TEMPLATE_IS_TEXT, false},
+        {"1", TEMPLATE_IS_TEXT, false},
+        {"{enable}", TEMPLATE_IS_BOOLEAN, true},
+        {"{enable:d}", TEMPLATE_IS_NUMBER, true},
+        {"{enable+1}", TEMPLATE_IS_NUMBER, true},
+        {"{enable?1:0}", TEMPLATE_IS_TEXT, true},
+        {"{output-1}", TEMPLATE_IS_NUMBER, true},
+        {"{output:02d}", TEMPLATE_IS_TEXT, true},
+        {"{output:x}", TEMPLATE_IS_TEXT, true},
+        {"{output:c}", TEMPLATE_IS_TEXT, true},
+        {"{command_id%65536}", TEMPLATE_IS_NUMBER, false},
+        {"{now_ms}", TEMPLATE_IS_NUMBER, false},
+        {"{serial}", TEMPLATE_IS_TEXT, false},
+        {"{serial:d}", TEMPLATE_IS_NUMBER, false},
+        {"{serial:time}", TEMPLATE_IS_TEXT, false},
+        {" {command_id}", TEMPLATE_IS_TEXT, false},
+        {"{ports[output]}", TEMPLATE_IS_TEXT, true},
+        {"{output|1=a|b}", TEMPLATE_IS_TEXT, true},
+        {"{states on='1' off='0'}", TEMPLATE_IS_TEXT, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *error = NULL;
+        struct template *t = template_compile(cases[i].text, TEMPLATE_SET, NULL, &error);
+
+        cr_assert(t, "%s: %s", cases[i].text, error);
+        cr_expect_eq(template_kind(t), cases[i].kind, "%s", cases[i].text);
+        cr_expect_eq(template_uses_output(t), cases[i].uses_output, "%s", cases[i].text);
+        template_free(t);
+    }
 }
