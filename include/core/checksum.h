@@ -24,6 +24,8 @@ uint16_t checksum_of(enum checksum which, struct bytes bytes);
 /* 1 or 2 */
 size_t checksum_width(enum checksum which);
 
+const char *checksum_name(enum checksum which);
+
 /* "sum8", "xor8", "crc8_maxim", "crc16_arc", …: CHECKSUM_COUNT where it is none of them. */
 enum checksum checksum_by_name(struct bytes name);
 

@@ -2,18 +2,21 @@
 #ifndef CORE_PATTERN_H
 #define CORE_PATTERN_H
 
-#include "base/bytes.h"
+#include "core/checksum.h"
 
 struct pattern;
 
-/* The groups by which a pattern says what it found. */
-enum pattern_group { GROUP_KEY, GROUP_OUTPUT, GROUP_ON, GROUP_OFF, GROUP_COUNT };
+/* The groups by which a pattern says what it found. That of a checksum has the checksum's name. */
+enum pattern_group { GROUP_KEY, GROUP_OUTPUT, GROUP_ON, GROUP_OFF, GROUP_CHECKSUM, GROUP_COUNT };
 
 /* NULL, and *error says what is wrong, in static memory. */
 struct pattern *pattern_compile(const char *text, const char **error);
 void pattern_free(struct pattern *p); /* takes NULL */
 
 bool pattern_has(const struct pattern *p, enum pattern_group group);
+
+/* Which checksum its group has the name of; CHECKSUM_COUNT: it has none. */
+enum checksum pattern_checksum(const struct pattern *p);
 
 struct pattern_match {
     struct bytes groups[GROUP_COUNT]; /* data NULL: took no part in it */

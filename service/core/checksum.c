@@ -61,6 +61,11 @@ size_t checksum_width(enum checksum which)
     return algorithms[which].width;
 }
 
+const char *checksum_name(enum checksum which)
+{
+    return algorithms[which].name;
+}
+
 enum checksum checksum_by_name(struct bytes name)
 {
     for (enum checksum i = 0; i < CHECKSUM_COUNT; i++) {

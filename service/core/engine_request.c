@@ -30,31 +30,6 @@ static void make_default_topic(const struct engine *e, struct bytes action, stru
     buffer_put_text(out, at);
 }
 
-static bool may_be_topic_of(const struct profile *p, struct bytes topic)
-{
-    for (int which = 0; which < PROFILE_TOPIC_COUNT; which++) {
-        if (template_may_match(profile_topic(p, (enum profile_topic)which), topic))
-            return true;
-    }
-    return false;
-}
-
-/* Of the profiles that some tracker uses, and of the built-in ones. */
-static bool is_any_profile_topic(const struct engine *e, struct bytes topic)
-{
-    size_t models = e->registry ? registry_model_count(e->registry) : 0;
-    bool is_any = false;
-
-    for (size_t i = 0; i < profiles_count(e->profiles) && !is_any; i++) {
-        const struct profile *p = profiles_at(e->profiles, i);
-
-        is_any = profile_kind(p) != PROFILE_DESCRIBED && may_be_topic_of(p, topic);
-    }
-    for (size_t i = 0; i < models && !is_any; i++)
-        is_any = e->model_profiles[i] && may_be_topic_of(e->model_profiles[i], topic);
-    return is_any;
-}
-
 static bool is_own_topic(const struct engine *e, struct bytes topic)
 {
     for (size_t i = 0; i < e->config->own_topic_count; i++) {
@@ -79,7 +54,7 @@ static bool reply_topic_is_allowed(const struct engine *e, const struct incoming
     bool is_default = bytes_equal(in->reply_topic, buffer_bytes(&in->default_topic));
 
     return topic_is_publishable(in->reply_topic) && !is_own_topic(e, in->reply_topic) &&
-           !is_any_profile_topic(e, in->reply_topic) && (is_default || is_listed(e, in->reply_topic));
+           !router_is_taken(&e->router, in->reply_topic) && (is_default || is_listed(e, in->reply_topic));
 }
 
 static struct bytes choose_reply_topic(const struct incoming *in)

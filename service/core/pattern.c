@@ -14,14 +14,22 @@ struct pattern {
     pcre2_match_data *data;
     pcre2_match_context *context;
     int groups[GROUP_COUNT]; /* negative: there is none of this name */
+    enum checksum checksum;
 };
 
 static void find_groups(struct pattern *p)
 {
-    static const char *const names[GROUP_COUNT] = {"key", "output", "on", "off"};
+    static const char *const names[GROUP_CHECKSUM] = {"key", "output", "on", "off"};
+    int *checksum = &p->groups[GROUP_CHECKSUM];
 
-    for (int i = 0; i < GROUP_COUNT; i++)
+    for (int i = 0; i < GROUP_CHECKSUM; i++)
         p->groups[i] = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR)names[i]);
+    *checksum = -1;
+    for (p->checksum = 0; p->checksum < CHECKSUM_COUNT; p->checksum++) {
+        *checksum = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR)checksum_name(p->checksum));
+        if (*checksum > 0)
+            break;
+    }
 }
 
 struct pattern *pattern_compile(const char *text, const char **error)
@@ -61,6 +69,11 @@ void pattern_free(struct pattern *p)
 bool pattern_has(const struct pattern *p, enum pattern_group group)
 {
     return p->groups[group] > 0;
+}
+
+enum checksum pattern_checksum(const struct pattern *p)
+{
+    return p->checksum;
 }
 
 bool pattern_match(const struct pattern *p, struct bytes subject, size_t from, struct pattern_match *match)

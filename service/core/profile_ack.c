@@ -138,6 +138,18 @@ static bool agrees(const struct ears *ears, const struct pattern *pattern, const
     return true;
 }
 
+/* The group of a checksum holds that of everything before it in the message. */
+static bool sum_is_right(const struct pattern *pattern, struct bytes text, const struct pattern_match *match)
+{
+    struct bytes sum = match->groups[GROUP_CHECKSUM];
+    uint64_t value;
+
+    if (!sum.data)
+        return true;
+    return parse_key(sum, 16, &value) &&
+           value == checksum_of(pattern_checksum(pattern), bytes_of(text.data, (size_t)(sum.data - text.data)));
+}
+
 /* --- one message --- */
 
 /* All matches of a pattern in the text. True when one of them agrees with what is expected, and, where it tells states,
@@ -151,7 +163,7 @@ static bool pattern_speaks(const struct ears *ears, const struct pattern *patter
     bool speaks = false;
 
     for (size_t at = 0; pattern_match(pattern, text, at, &match); at = match.next) {
-        if (!agrees(ears, pattern, &match, reading))
+        if (!sum_is_right(pattern, text, &match) || !agrees(ears, pattern, &match, reading))
             continue;
         if (!speaks)
             reading->key = match.groups[GROUP_KEY];

@@ -47,6 +47,8 @@ static void add_filter(struct routes *routes, const struct template *t, const st
 
 static void add_shape(struct routes *routes, const struct template *t)
 {
+    if (!template_names_tracker(t))
+        return;
     for (size_t i = 0; i < routes->shape_count; i++) {
         if (template_equal(routes->shapes[i], t))
             return;
@@ -56,30 +58,47 @@ static void add_shape(struct routes *routes, const struct template *t)
     routes->shapes[routes->shape_count++] = t;
 }
 
+static bool leads_to(const struct indexed_owner *entry, struct bytes topic, int32_t tracker_id, unsigned output)
+{
+    return entry && bytes_equal(entry->topic, topic) && entry->owner.tracker_id == tracker_id &&
+           entry->owner.output == output;
+}
+
 static void add_indexed(struct routes *routes, struct bytes topic, int32_t tracker_id, unsigned output)
 {
-    struct indexed_owner *entry = malloc(sizeof *entry + topic.len);
-    struct indexed_owner *before;
+    uint64_t key = key_of(topic);
+    struct indexed_owner *before = map_find(&routes->by_topic, key);
+    struct indexed_owner *entry;
 
+    if (leads_to(before, topic, tracker_id, output))
+        return; /* on and off, say, have one topic */
+    entry = malloc(sizeof *entry + topic.len);
     CHECK(entry);
-    *entry = (struct indexed_owner){.owner = {tracker_id, output, NULL}};
+    *entry = (struct indexed_owner){.owner = {tracker_id, output, before ? &before->owner : NULL}};
     entry->topic = bytes_of(memcpy(entry + 1, topic.data, topic.len), topic.len);
-    before = map_put(&routes->by_topic, key_of(topic), entry);
-    entry->owner.next = before ? &before->owner : NULL;
+    map_put(&routes->by_topic, key, entry);
 }
 
 /* What a profile's trackers have in common. */
-static void add_profile(struct routes *routes, const struct template *t)
+static void add_incoming(struct routes *routes, const struct template *t)
 {
     if (!template_has_own_filters(t))
         add_filter(routes, t, NULL);
-    if (template_names_tracker(t))
-        add_shape(routes, t);
+    add_shape(routes, t);
+}
+
+static void add_rendered(struct routes *routes, const struct template *t, const struct template_input *input,
+                         unsigned output)
+{
+    struct buffer topic = {0};
+
+    if (template_render(t, input, &topic) == 0)
+        add_indexed(routes, buffer_bytes(&topic), input->tracker_id, output);
+    buffer_release(&topic);
 }
 
 /* What the tracker alone can say: which topic is its own. */
-static void add_tracker(struct routes *routes, const struct template *t, const struct template_input *tracker,
-                        unsigned outputs)
+static void add_tracker(struct routes *routes, const struct template *t, const struct template_input *tracker)
 {
     struct command command = {.action = ACTION_SET, .output = 1};
     struct template_input input = *tracker;
@@ -90,12 +109,29 @@ static void add_tracker(struct routes *routes, const struct template *t, const s
     if (template_has_own_filters(t))
         add_filter(routes, t, tracker);
     input.command = &command;
-    for (; command.output <= (each ? (int32_t)outputs : 1); command.output++) {
-        struct buffer topic = {0};
+    for (; command.output <= (each ? tracker->outputs : 1); command.output++)
+        add_rendered(routes, t, &input, each ? (unsigned)command.output : 0);
+}
 
-        if (template_render(t, &input, &topic) == 0)
-            add_indexed(routes, buffer_bytes(&topic), tracker->tracker_id, each ? (unsigned)command.output : 0);
-        buffer_release(&topic);
+/* Where it is commanded, in every way that a topic can depend on. */
+static void add_commands(struct routes *routes, const struct profile *p, const struct template_input *tracker)
+{
+    const struct template *set = profile_topic(p, TOPIC_COMMAND);
+    const struct template *set_all = profile_topic(p, TOPIC_COMMAND_ALL);
+    const uint64_t all[] = {UINT64_MAX, 0, 1}; /* all on, all off, a mixture */
+    struct command command = {.action = ACTION_SET_ALL, .output_count = tracker->outputs};
+    struct template_input input = *tracker;
+
+    input.command = &command;
+    for (size_t i = 0; i < sizeof all / sizeof *all && !template_names_tracker(set_all); i++) {
+        command.outputs = all[i];
+        add_rendered(routes, set_all, &input, 0);
+    }
+    command.action = ACTION_SET;
+    for (int i = 0; i < 2 * tracker->outputs && !template_names_tracker(set); i++) {
+        command.output = i / 2 + 1;
+        command.enable = i % 2;
+        add_rendered(routes, set, &input, 0);
     }
 }
 
@@ -122,9 +158,10 @@ static struct profile **profiles_to_index(const struct profiles *profiles, const
     for (size_t i = 0; i < count; i++) {
         struct profile *p = profiles_by_model(profiles, registry_model(registry, i));
 
-        if (p && !(template_names_tracker(profile_topic(p, TOPIC_ACK)) &&
-                   template_names_tracker(profile_topic(p, TOPIC_PRESENCE))))
-            list[i] = p;
+        for (int which = 0; p && which < PROFILE_TOPIC_COUNT; which++) {
+            if (!template_names_tracker(profile_topic(p, (enum profile_topic)which)))
+                list[i] = p;
+        }
     }
     return list;
 }
@@ -137,13 +174,15 @@ static void add_trackers(struct router *r, const struct profiles *profiles, cons
         const struct registry_tracker *tracker = registry_tracker_at(registry, i);
         const struct profile *p = list[tracker->model];
         struct template_input input = registry_input(tracker);
-        unsigned outputs;
 
         if (!p)
             continue;
-        outputs = tracker->outputs ? tracker->outputs : profile_outputs(p, &input);
-        add_tracker(&r->acks, profile_topic(p, TOPIC_ACK), &input, outputs);
-        add_tracker(&r->presences, profile_topic(p, TOPIC_PRESENCE), &input, outputs);
+        if (input.outputs == 0)
+            input.outputs = (uint8_t)profile_outputs(p, &input);
+        add_tracker(&r->acks, profile_topic(p, TOPIC_ACK), &input);
+        add_tracker(&r->presences, profile_topic(p, TOPIC_PRESENCE), &input);
+        add_tracker(&r->others, profile_topic(p, TOPIC_STATE), &input);
+        add_commands(&r->others, p, &input);
     }
     free(list);
 }
@@ -156,8 +195,11 @@ void router_init(struct router *r, const struct profiles *profiles, const struct
 
         if (!is_used(p, registry))
             continue;
-        add_profile(&r->acks, profile_topic(p, TOPIC_ACK));
-        add_profile(&r->presences, profile_topic(p, TOPIC_PRESENCE));
+        add_incoming(&r->acks, profile_topic(p, TOPIC_ACK));
+        add_incoming(&r->presences, profile_topic(p, TOPIC_PRESENCE));
+        add_shape(&r->others, profile_topic(p, TOPIC_COMMAND));
+        add_shape(&r->others, profile_topic(p, TOPIC_COMMAND_ALL));
+        add_shape(&r->others, profile_topic(p, TOPIC_STATE));
     }
     if (registry)
         add_trackers(r, profiles, registry);
@@ -185,6 +227,7 @@ void router_release(struct router *r)
 {
     release(&r->acks);
     release(&r->presences);
+    release(&r->others);
     *r = (struct router){0};
 }
 
@@ -275,4 +318,20 @@ bool router_find(const struct routes *routes, const struct registry *registry, s
         return shaped;
     *owner = indexed->owner;
     return true;
+}
+
+/* --- topics that are taken --- */
+
+static bool may_be_among(const struct routes *routes, struct bytes topic)
+{
+    bool may = routes->by_topic.count && map_find(&routes->by_topic, key_of(topic));
+
+    for (size_t i = 0; i < routes->shape_count && !may; i++)
+        may = template_may_match(routes->shapes[i], topic);
+    return may;
+}
+
+bool router_is_taken(const struct router *r, struct bytes topic)
+{
+    return may_be_among(&r->acks, topic) || may_be_among(&r->presences, topic) || may_be_among(&r->others, topic);
 }

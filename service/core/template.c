@@ -337,7 +337,8 @@ static void put_len(struct rendering *r, const struct op *op)
 
 static void put_checksum(struct rendering *r, const struct op *op)
 {
-    size_t from = place_of(r, op, op->from);
+    size_t own = op->from == MARK_HERE ? op->format.width : 0; /* it begins behind its own digits */
+    size_t from = place_of(r, op, op->from) + own;
     struct bytes span = bytes_of(r->out->data + from, place_of(r, op, op->to) - from);
     size_t end = r->out->len;
 

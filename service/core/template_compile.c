@@ -351,6 +351,8 @@ static void compile_replace(struct compiler *c, const char *at, const char *end)
 
 /* --- spans --- */
 
+static const char span_error[] = "a span is written a..b, with marks of this template, start, end or here";
+
 static int mark_named(const struct compiler *c, struct bytes name)
 {
     static const char *const places[] = {"start", "end", "here"};
@@ -425,7 +427,7 @@ static void compile_span(struct compiler *c, const char *at, const char *end, en
     if (c->t->span_count > SPANS_MAX)
         c->error = "too many lengths and checksums";
     else if (!take_span(c, op, &at, end))
-        c->error = "a span is written a..b, with marks of this template, start, end or here";
+        c->error = span_error;
     else if (!take_format(op, &at, end) || at != end || op->format.shift || op->format.modulus)
         c->error = is_len ? "a length is written {len a..b}" : "a checksum is written {sum8 a..b:02X}";
     else if (is_len ? op->is_formatted
@@ -534,7 +536,7 @@ static void check_uses(struct compiler *c)
         c->error = rules[c->use].error;
 }
 
-/* The op before which a place lies. */
+/* The op before which a place lies; behind the last one for a mark that is only text: "{{mark a}}". */
 static size_t place_at(const struct template *t, uint8_t place, size_t here)
 {
     size_t at = 0;
@@ -543,7 +545,7 @@ static size_t place_at(const struct template *t, uint8_t place, size_t here)
         return here;
     if (place == MARK_END)
         return t->count;
-    while (place != MARK_START && !(t->ops[at].kind == OP_MARK && t->ops[at].from == place))
+    while (place != MARK_START && at < t->count && !(t->ops[at].kind == OP_MARK && t->ops[at].from == place))
         at++;
     return at;
 }
@@ -555,7 +557,9 @@ static void check_span(struct compiler *c, size_t which)
     size_t from = place_at(t, op->from, which + 1);
     size_t to = place_at(t, op->to, which);
 
-    if (from > to)
+    if ((op->from < MARKS_MAX && from == t->count) || (op->to < MARKS_MAX && to == t->count))
+        c->error = span_error;
+    else if (from > to)
         c->error = "a span ends before it begins";
     for (size_t i = from; i < to && !c->error; i++) {
         if (i == which)

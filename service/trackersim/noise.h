@@ -20,8 +20,9 @@ struct noisy_ack {
  *   the ack in two MQTT messages                         byte streams
  *
  * The ack with the wrong checksum says the opposite, where the device can say it. None of this makes a receiver that
- * looks for the next frame wait for more than there is, or read anything but the ack as the ack. The messages stay
- * valid as long as `ack` and `room`, which is overwritten. */
+ * steps over a frame with a wrong checksum wait for more than there is, or read anything but the ack as the ack. (One
+ * that looks for the next frame inside of it may have to wait: Ruptela's frames begin with nothing but a length.) The
+ * messages stay valid as long as `ack` and `room`, which is overwritten. */
 struct noisy_ack noise_around(const struct profile *profile, const struct tracker *tracker,
                               const struct command *command, enum answer answer, uint64_t shape, struct bytes ack,
                               struct buffer *room);

@@ -1,7 +1,8 @@
 /* JT/T 808 of 2013: 7E, message id, attributes with the body's length, 6 bytes of terminal id, serial, body, xor of all
- * that, 7E; between the two, 7E and 7D are escaped. Terminal control (0x8105) with F0 cuts the engine and with F1 lets
- * it go, which is one vendor's. The general reply (0x0001) repeats serial and id of what it answers; its results 1
- * (failed) and 3 (not supported) are the standard's, from memory. */
+ * that, 7E; between the two, 7E and 7D are escaped. Terminal control (0x8105) cuts the engine and lets it go; with
+ * which bytes, every maker decides (these are those of Traccar's Jt808ProtocolEncoder). The general reply (0x0001)
+ * repeats serial and id of what it answers; of its results 1 (failed) and 3 (not supported) no device's frame was
+ * found. */
 #include "profile.h"
 
 #include <errno.h>
@@ -14,8 +15,6 @@ enum {
     MESSAGE_HEARTBEAT = 0x0002,
     MESSAGE_PARAMETERS = 0x8103,
     MESSAGE_CONTROL = 0x8105,
-    CONTROL_CUT = 0xF0,
-    CONTROL_RESTORE = 0xF1,
     MARK = 0x7E,
     ESCAPE = 0x7D,
     ID_SIZE = 6,
@@ -46,11 +45,28 @@ static size_t unescape(struct bytes payload, uint8_t out[MESSAGE_MAX])
     return len;
 }
 
+/* What cuts and restores the engine, with one maker or another. */
+static const struct control {
+    const char *body;
+    bool cut;
+} controls[] = {
+    {"\xF0", true}, {"\xF1", false}, {"\x64", true}, {"\x65", false}, {"#0;1", true}, {"#0;0", false},
+};
+
+static void read_control(struct bytes body, struct command *command)
+{
+    for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++) {
+        if (bytes_equal_text(body, controls[i].body)) {
+            command->known = true;
+            command_set_output(command, 1, controls[i].cut);
+        }
+    }
+}
+
 static int jt808_read(const struct tracker *tracker, struct bytes payload, struct command *command)
 {
     uint8_t message[MESSAGE_MAX], own[ID_SIZE];
     size_t len = unescape(payload, message);
-    uint8_t control;
 
     if (len < HEADER_SIZE + 1 || checks_xor8(bytes_of(message, len)) != 0 ||
         scan_be(message + 2, 2) != len - HEADER_SIZE - 1)
@@ -60,11 +76,8 @@ static int jt808_read(const struct tracker *tracker, struct bytes payload, struc
         return -ENODEV;
     command_echo(command, bytes_of(message + 10, 2));
     command_echo(command, bytes_of(message, 2));
-    control = message[HEADER_SIZE];
-    command->known = scan_be(message, 2) == MESSAGE_CONTROL && len == HEADER_SIZE + 2 &&
-                     (control == CONTROL_CUT || control == CONTROL_RESTORE);
-    if (command->known)
-        command_set_output(command, 1, control == CONTROL_CUT);
+    if (scan_be(message, 2) == MESSAGE_CONTROL)
+        read_control(bytes_of(message + HEADER_SIZE, len - HEADER_SIZE - 1), command);
     return 0;
 }
 

@@ -1,7 +1,8 @@
-/* Tasmota, which speaks MQTT itself: ON or OFF to cmnd/ID/POWER2 switches relay 2, POWER0 all, POWER the first. Each
- * relay that was switched is told of on stat/ID/RESULT as {"POWER2":"ON"}; a unit with one relay says just "POWER"
- * (Tasmota's MqttPublishPowerState). A command that it does not know is answered {"Command":"Unknown"}, one that it
- * knows and cannot do {"Command":"Error"}, a relay that is not there among them. */
+/* Tasmota, which speaks MQTT itself: ON or OFF to cmnd/ID/POWER2 switches relay 2, POWER0 all, POWER the first, and
+ * "POWER1 ON;POWER2 OFF" to cmnd/ID/Backlog those two. Each relay that was switched is told of on stat/ID/RESULT as
+ * {"POWER2":"ON"}; a unit with one relay says just "POWER" (Tasmota's MqttPublishPowerState). A command that it does
+ * not know is answered {"Command":"Unknown"}, one that it knows and cannot do {"Command":"Error"}, a relay that is not
+ * there among them. */
 #include "profile.h"
 
 #include <errno.h>
@@ -28,32 +29,56 @@ static bool is_one_of(struct bytes payload, const char *const words[3])
 }
 
 /* "POWER3" is 3, "POWER" is 1. False: not such a command. */
-static bool read_power(const char *level, uint64_t *relay)
+static bool read_power(struct bytes name, uint64_t *relay)
 {
-    struct bytes rest = bytes_of_text(level);
-
-    if (!scan_text_any_case(&rest, "POWER"))
+    if (!scan_text_any_case(&name, "POWER"))
         return false;
     *relay = 1;
-    return rest.len == 0 || scan_number(rest, UINT8_MAX, relay);
+    return name.len == 0 || scan_number(name, UINT8_MAX, relay);
+}
+
+/* Adds what one command switches. -ENOENT: it does not know it; -EBADMSG: it asks for the state, toggles, blinks … */
+static int read_one(const struct tracker *tracker, struct bytes name, struct bytes word, struct command *command)
+{
+    static const char *const on_words[] = {"ON", "1", "TRUE"}, *const off_words[] = {"OFF", "0", "FALSE"};
+    bool on = is_one_of(word, on_words);
+    uint64_t relay, mask;
+
+    if (!read_power(name, &relay))
+        return -ENOENT;
+    if ((!on && !is_one_of(word, off_words)) || relay > TRACKER_OUTPUTS_MAX)
+        return -EBADMSG;
+    mask = relay ? UINT64_C(1) << (relay - 1) : UINT64_MAX >> (TRACKER_OUTPUTS_MAX - tracker->relays);
+    command->mask |= mask;
+    command->states = (command->states & ~mask) | (on ? mask : 0);
+    return 0;
+}
+
+/* "POWER1 ON;POWER2 OFF" */
+static int read_backlog(const struct tracker *tracker, struct bytes rest, struct command *command)
+{
+    int r = 0;
+
+    while (r == 0 && rest.len) {
+        struct bytes word = scan_field(&rest, ';');
+        struct bytes name = scan_field(&word, ' ');
+
+        r = read_one(tracker, name, word, command);
+    }
+    return r;
 }
 
 static int tasmota_read(const struct tracker *tracker, struct bytes payload, struct command *command)
 {
-    static const char *const on_words[] = {"ON", "1", "TRUE"}, *const off_words[] = {"OFF", "0", "FALSE"};
-    bool on = is_one_of(payload, on_words);
-    uint64_t relay;
+    struct bytes name = bytes_of_text(command->level);
+    struct bytes rest = name;
+    int r = scan_text_any_case(&rest, "BACKLOG") && rest.len == 0 ? read_backlog(tracker, payload, command)
+                                                                  : read_one(tracker, name, payload, command);
 
-    if (!read_power(command->level, &relay))
-        return 0;
-    if (!on && !is_one_of(payload, off_words))
-        return -EBADMSG; /* asks for the state, or toggles, blinks … */
-    command->known = true;
-    if (relay > 0)
-        return command_set_output(command, relay, on);
-    command->mask = UINT64_MAX >> (TRACKER_OUTPUTS_MAX - tracker->relays);
-    command->states = on ? command->mask : 0;
-    return 0;
+    if (r < 0)
+        command->mask = 0;
+    command->known = command->mask != 0;
+    return r == -EBADMSG ? r : 0;
 }
 
 static void put_state(const struct tracker *tracker, uint64_t mask, bool on, struct buffer *out)

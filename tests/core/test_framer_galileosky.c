@@ -309,7 +309,7 @@ Test(framer_galileosky, a_frame_with_one_wrong_bit_is_none)
 Test(framer_galileosky, no_input_makes_it_read_beyond_its_end)
 {
     uint32_t seed = 1;
-    uint8_t input[96];
+    uint8_t input[96] = {0};
 
     for (int round = 0; round < 20000; round++) {
         struct bytes frame = bytes_of_hex(frames[(size_t)round % (sizeof frames / sizeof *frames)].hex);
@@ -319,9 +319,9 @@ Test(framer_galileosky, no_input_makes_it_read_beyond_its_end)
         memcpy(input, frame.data, len);
         for (int i = 0; i < 3; i++) {
             seed = seed * 1664525 + 1013904223;
-            input[(seed >> 8) % len] = (uint8_t)(seed >> 24);
+            input[(seed >> 8) % sizeof input] = (uint8_t)(seed >> 24);
         }
-        find(bytes_of(input, 1 + (seed >> 16) % len), &line);
+        find(bytes_of(input, 1 + (seed >> 16) % sizeof input), &line);
         buffer_release(&line);
         free((void *)(uintptr_t)frame.data);
     }

@@ -1,5 +1,5 @@
-/* What placeholders are worth: defaults, numbers, lookups, elements of lists, replacements and states by range. */
-#include "core/template.h"
+/* What placeholders are worth: defaults of vars, and numbers. */
+#include "test_template_values.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -25,11 +25,11 @@ static const char vars[] = "model\0"
                            "empty\0"
                            "\0";
 
-static const struct command on = {.id = 0xABC, .action = ACTION_SET, .output = 2, .enable = true};
-static const struct command off = {.id = 0xABC, .action = ACTION_SET, .output = 2, .enable = false};
-static const struct command batch = {.id = 7, .action = ACTION_SET_ALL, .outputs = 5, .output_count = 3};
+const struct command set_2_on = {.id = 0xABC, .action = ACTION_SET, .output = 2, .enable = true};
+const struct command set_2_off = {.id = 0xABC, .action = ACTION_SET, .output = 2, .enable = false};
+const struct command batch_101 = {.id = 7, .action = ACTION_SET_ALL, .outputs = 5, .output_count = 3};
 
-static struct template_input input_of(const struct command *command)
+struct template_input rendered_from(const struct command *command)
 {
     return (struct template_input){
         .tracker_id = 265489,
@@ -41,11 +41,8 @@ static struct template_input input_of(const struct command *command)
     };
 }
 
-static const struct template_defaults no_defaults;
-
-/* `expected` NULL: the result is `error`, and nothing is appended. */
-static void expect_rendered(const char *text, const struct template_defaults *defaults,
-                            const struct template_input *input, const char *expected, int error)
+void expect_rendered(const char *text, const struct template_defaults *defaults, const struct template_input *input,
+                     const char *expected, int error)
 {
     bool is_set = input->command->action == ACTION_SET;
     const char *mistake = NULL;
@@ -64,17 +61,17 @@ static void expect_rendered(const char *text, const struct template_defaults *de
     template_free(t);
 }
 
-static void expect_text(const char *text, const struct template_input *input, const char *expected)
+void expect_text(const char *text, const struct template_input *input, const char *expected)
 {
-    expect_rendered(text, &no_defaults, input, expected, 0);
+    expect_rendered(text, NULL, input, expected, 0);
 }
 
-static void expect_failure(const char *text, const struct template_input *input, int error)
+void expect_failure(const char *text, const struct template_input *input, int error)
 {
-    expect_rendered(text, &no_defaults, input, NULL, error);
+    expect_rendered(text, NULL, input, NULL, error);
 }
 
-static void expect_mistake(const char *text, enum template_use use, const char *expected)
+void expect_mistake(const char *text, enum template_use use, const char *expected)
 {
     const char *error = NULL;
 
@@ -83,18 +80,11 @@ static void expect_mistake(const char *text, enum template_use use, const char *
     cr_expect_str_eq(error, expected, "%s: %s", text, error);
 }
 
-struct pair {
-    const char *text;
-    const char *expected;
-};
-
-static void expect_all(const struct pair *pairs, size_t count, const struct template_input *input)
+void expect_all(const struct pair *pairs, size_t count, const struct template_input *input)
 {
     for (size_t i = 0; i < count; i++)
         expect_text(pairs[i].text, input, pairs[i].expected);
 }
-
-#define EXPECT_ALL(pairs_, input_) expect_all(pairs_, sizeof(pairs_) / sizeof *(pairs_), input_)
 
 /* --- defaults --- */
 
@@ -132,7 +122,7 @@ TestSuite(template_defaults, .init = open_defaults, .fini = close_defaults, .tim
 
 Test(template_defaults, stand_for_vars_that_are_left_out)
 {
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
 
     input.vars = NULL;
     expect_rendered("{imei}", &defaults, &input, "356307042441013", 0);
@@ -148,7 +138,7 @@ Test(template_defaults, stand_for_vars_that_are_left_out)
 
 Test(template_defaults, a_var_overrides_its_own_and_what_is_made_of_it)
 {
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
 
     input.vars = "imei\0"
                  "9\0"
@@ -212,16 +202,16 @@ Test(template_values, numbers_take_a_modulus_a_shift_and_a_format)
         {"{command_id+1000:time}", "010228"},
         {"{second:time} {second+1000:time} {second%3600:time}", "010101 011741 000101"},
     };
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
 
     EXPECT_ALL(pairs, &input);
-    input.command = &off;
+    input.command = &set_2_off;
     expect_text("{enable} {enable:d} {enable?1:0}", &input, "0 0 0");
 }
 
 Test(template_values, character_may_be_a_nul)
 {
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
     const char *error = NULL;
     struct template *t = template_compile("<{output-2:c}>", TEMPLATE_SET, NULL, &error);
     struct buffer out = {0};
@@ -239,7 +229,7 @@ Test(template_values, seconds_of_a_day_begin_anew_at_midnight)
         {"n\0000\0", "000000"},     {"n\00059\0", "000059"},    {"n\00086399\0", "235959"},
         {"n\00086400\0", "000000"}, {"n\00090061\0", "010101"}, {"n\000999999999999999999\0", "014639"},
     };
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         input.vars = pairs[i].text;
@@ -253,7 +243,7 @@ Test(template_values, vars_are_numbers_only_where_they_have_a_format)
         {"{serial}", "0012"},     {"{serial:d}", "12"},  {"{serial+1}", "13"},      {"{serial%5}", "2"},
         {"{serial:04x}", "000c"}, {"{serial-13}", "-1"}, {"{serial%10+65:c}", "C"}, {"{serial:06d}", "000012"},
     };
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
 
     EXPECT_ALL(pairs, &input);
     input.vars = "n\000123456789012345678\0";
@@ -273,7 +263,7 @@ Test(template_values, var_with_a_format_is_a_whole_number)
                                         "n\000:\0",
                                         "n\000/\0",
                                         "n\0001234567890123456789\0"};
-    struct template_input input = input_of(&on);
+    struct template_input input = rendered_from(&set_2_on);
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         input.vars = lists[i];

@@ -169,8 +169,8 @@ static const struct exchange {
     {"ruptela --device-id 868204004248349 --refuse-rate 1", "0x000b6c20536574696f20322c31eb3e",
      "0x002b000315a07f440b1d07534554494f20636f6e66696775726174696f6e206461746120696e636f727265637470a4", 0},
 
-    /* JT/T 808: a captured reply, the 50th; a serial that is escaped; a short id, and off; refused; another control and
-     * another message. */
+    /* JT/T 808: a captured reply, the 50th; a serial that is escaped; a short id, and off; refused; a control that no
+     * maker has; another one's control; another message. */
     {"jt808 --device-id 024530313349", "0x7e810500010245303133490000f0497e",
      "0x7e00010005024530313349003200008105008e7e", 0x32},
     {"jt808 --device-id 0b3a73ce2ff2", "0x7e810500010b3a73ce2ff27d017d02f0277e",
@@ -178,8 +178,9 @@ static const struct exchange {
     {"jt808", "0x7e810500010000000000070102f1707e", "0x7e0001000500000000000700010102810500857e", 0},
     {"jt808 --device-id 0B3A73CE2FF2 --refuse-rate 1", "0x7e810500010b3a73ce2ff20000f0247e",
      "0x7e000100050b3a73ce2ff200010000810501d17e", 0},
-    {"jt808 --device-id 0b3a73ce2ff2", "0x7e810500010b3a73ce2ff2000564b57e",
+    {"jt808 --device-id 0b3a73ce2ff2", "0x7e810500010b3a73ce2ff2000566b77e",
      "0x7e000100050b3a73ce2ff200010005810503d67e", 0},
+    {"jt808", "0x7e81050004000000000007000923303b31977e", "0x7e00010005000000000007000100098105008f7e", 0},
     {"jt808", "0x7e81030001000000000007000300877e", "0x7e0001000500000000000700010003810303807e", 0},
 };
 
@@ -218,6 +219,7 @@ static const struct switching {
     {"meitrack --device-id 353358017784062", "@@M34,353358017784062,C01,20,10122*18\r\n", "outputs 101\n"},
     {"ruptela", "0x000b6c20536574696f20322c31eb3e", "outputs 01\n"},
     {"jt808 --device-id 0b3a73ce2ff2", "0x7e810500010b3a73ce2ff20000f0247e", "outputs 1\n"},
+    {"jt808", "0x7e81050001000000000007000965ee7e", "outputs 0\n"},
 };
 
 Test(trackersim_families, commands_switch_what_they_name)
@@ -325,6 +327,72 @@ Test(trackersim_families, a_command_that_is_cut_or_damaged_is_none)
         snprintf(tally, sizeof(tally), "unreadable=%d ", broken);
         cr_expect(strstr(sim->output, tally), "%s: %s", fragiles[i].arguments, sim->output);
         cr_expect(strstr(sim->output, "success=1 refused=0 unsupported=0 silent=0 "), "%s", sim->output);
+        simulator_free(sim);
+        probe_free(probe);
+        probe = NULL;
+    }
+}
+
+/* Checksums are right in these, but not what else makes a command of them: counts, lengths, types, fields. */
+static const struct malformed {
+    const char *profile;
+    const char *command;
+} malformed[] = {
+    {"teltonika", "0x00000000000000130c01050000000b7365746469676f7574203102000086e2"},
+    {"teltonika", "0x00000000000000130c02050000000b7365746469676f75742031010000c352"},
+    {"teltonika", "0x00000000000000130c01060000000b7365746469676f757420310100007752"},
+    {"teltonika", "0x00000000000000130d01050000000b7365746469676f757420310100007b9f"},
+    {"teltonika", "0x00000000000000140c01050000000b7365746469676f7574203101000087a2"},
+    {"teltonika", "0x00000000000000130c01050000000a7365746469676f7574203101000006a0"},
+    {"teltonika", "0x00000001000000130c01050000000b7365746469676f7574203101000087a2"},
+    {"teltonika", "0x000000000000000a0e0105000000020304010000e29e"},
+    {"gt06", "0x78780e810900000007445944230001552d0d0a"},
+    {"gt06", "0x78780e800300000007445944230001c7f00d0a"},
+    {"gt06", "0x78780e800900000007445944230001d0780d0a"},
+    {"gt06", "0x78780e80070000000744594423000199a50d0a"},
+    {"gt06", "0x787811800800000007445944230002000001d64c0d0a"},
+    {"gt06", "0x78780f80080000000744594423000180440d0a"},
+    {"gt06", "0x78780e80080000000744594423000185e90d0d"},
+    {"meitrack", "@@M35,353358017784062,C01,20,10122*19\r\n"},
+    {"meitrack", "@@M,353358017784062,C01,20,10122*B1\r\n"},
+    {"ruptela", "0x000c6c20536574696f20322c31eb3e"},
+    {"ruptela", "0x000a6c20536574696f20322c31eb3e"},
+    {"ruptela", "0x00000000"},
+    {"jt808", "0x7e810500020000000000070001f0707e"},
+    {"jt808", "0x7e810540010000000000070001f0337e"},
+    {"jt808", "0x7e8105000100000000000700017efd7e"},
+    {"jt808", "0x7e8105000200000000000700017d03fe7e"},
+    {"jt808", "0x7e8105005000000000000700016161616161616161616161616161616161616161616161616161616161616161616161616161"
+              "616161616161616161616161616161616161616161616161616161616161616161616161616161616161d27e"},
+    {"queclink", "AT+GTOUT=,1,,,0,0,0,0,0,0,0,,,,,,,FFFF$"},
+    {"queclink", "AT+GTOUT=gl200,2,,,0,0,0,0,0,0,0,,,,,,,FFFF$"},
+    {"queclink", "AT+GTOUT=gl200,1,,,0,0,0,0,0,0,0,,,,,,,FFFG$"},
+    {"queclink", "AT+GTOUT=gl200,1,,,0,0,0,0,0,0,0,,,,,,FFFF$"},
+    {"queclink", "AT+GTOUT=,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,FFFF$"},
+    {"queclink", "AT+GTRTO=gl200,1,,,0,0,0,0,0,0,0,,,,,,,FFFF$"},
+};
+
+Test(trackersim_families, a_command_with_a_right_checksum_can_be_malformed)
+{
+    enum { COUNT = sizeof(malformed) / sizeof(malformed[0]) };
+
+    for (int first = 0, last; first < COUNT; first = last) {
+        char arguments[64], tally[32];
+        struct simulator *sim;
+
+        snprintf(arguments, sizeof(arguments), "%s --log", malformed[first].profile);
+        sim = play(arguments);
+        probe = probe_start(broker_url(broker), NULL, 0);
+        for (last = first; last < COUNT && strcmp(malformed[last].profile, malformed[first].profile) == 0; last++) {
+            uint8_t room[FORM_MAX];
+
+            send_command(malformed[last].command);
+            snprintf(tally, sizeof(tally), "7 unreadable, %zu bytes\n", decode(malformed[last].command, room).len);
+            simulator_expect(sim, tally);
+        }
+        simulator_stop(sim);
+        snprintf(tally, sizeof(tally), " unreadable=%d other_device=0 ", last - first);
+        cr_expect(strstr(sim->output, tally), "%s", sim->output);
         simulator_free(sim);
         probe_free(probe);
         probe = NULL;

@@ -131,6 +131,7 @@ static bool jt808_is_sound(struct bytes frame)
         bool is_escaped = frame.data[i] == 0x7D;
 
         i += is_escaped;
+        cr_assert(!is_escaped || frame.data[i] == 1 || frame.data[i] == 2);
         sum ^= is_escaped ? (uint8_t)(0x7C + frame.data[i]) : frame.data[i];
     }
     return sum == 0;
@@ -176,11 +177,11 @@ static const struct stream {
      true,
      {"0x0044000313612d76c5cb0744494e313d312c44494e323d302c44494e333d302c44494e343d302c444f5554313d312c444f5554323d312c"
       "41494e313d31372c41494e323d3236ac80"}},
-    {"jt808 --device-id 024530313349",
-     "0x7e810500010245303133490000f0497e",
+    {"jt808 --device-id 0245303133a4",
+     "0x7e810500010245303133a40000f0a47e",
      jt808_is_sound,
      true,
-     {"0x7e00020000024530313349", "0x0000810300", "0x8000810500"}},
+     {"0x7e000200000245303133a4", "0x0000810300", "0x8000810500"}},
 };
 
 enum { STREAM_COUNT = sizeof(streams) / sizeof(streams[0]) };
@@ -260,13 +261,14 @@ static struct probe *hear_stream(const struct stream *stream, const char *more)
     return hear(arguments, "tracker/7/output/command", stream->command, "tracker/7/output/ack", "tracker/7/status");
 }
 
+/* With this seed, and this device id of the jt808, one of the checksums that are spoilt is an escaped one. */
 Test(trackersim_noise, a_byte_stream_brings_every_ack_whole_among_noise_of_its_family)
 {
     for (int s = 0; s < STREAM_COUNT; s++) {
         const struct stream *stream = &streams[s];
-        struct probe *acks = hear_stream(stream, "--seed 5");
-        struct probe *refusals = stream->has_checksum ? hear_stream(stream, "--seed 5 --refuse-rate 1") : acks;
-        struct probe *noisy = hear_stream(stream, "--seed 5 --garbage-rate 1");
+        struct probe *acks = hear_stream(stream, "--seed 4");
+        struct probe *refusals = stream->has_checksum ? hear_stream(stream, "--seed 4 --refuse-rate 1") : acks;
+        struct probe *noisy = hear_stream(stream, "--seed 4 --garbage-rate 1");
         int kinds[KINDS] = {0}, at = 0;
         bool seen[3] = {false};
 
@@ -295,12 +297,18 @@ Test(trackersim_noise, a_byte_stream_brings_every_ack_whole_among_noise_of_its_f
 Test(trackersim_noise, a_refusal_comes_with_a_spoilt_success)
 {
     const struct stream *stream = &streams[0];
-    struct probe *acks = hear_stream(stream, "--seed 5");
-    struct probe *noisy = hear_stream(stream, "--seed 5 --refuse-rate 1 --garbage-rate 1");
+    struct probe *acks = hear_stream(stream, "--seed 4");
+    struct probe *noisy = hear_stream(stream, "--seed 4 --refuse-rate 1 --garbage-rate 1");
     int spoilt = 0;
 
-    for (int i = 0; i < count_heard(noisy); i++)
-        spoilt += is_spoilt_copy(payload_at(noisy, i), payload_at(acks, 0));
+    for (int i = 0; i < count_heard(noisy); i++) {
+        struct bytes frame = payload_at(noisy, i);
+
+        if (!is_spoilt_copy(frame, payload_at(acks, 0)))
+            continue;
+        cr_assert(frame.data[frame.len - 1] >= 0x80 && frame.data[frame.len - 2] >= 0x80); /* no length of a frame */
+        spoilt++;
+    }
     cr_assert_gt(spoilt, 0);
     probe_free(acks);
     probe_free(noisy);
@@ -317,8 +325,8 @@ static bool are_equal(const struct probe *a, const struct probe *b)
 
 Test(trackersim_noise, a_seed_decides_the_noise)
 {
-    struct probe *first = hear_stream(&streams[0], "--seed 5 --garbage-rate .5");
-    struct probe *again = hear_stream(&streams[0], "--seed 5 --garbage-rate .5");
+    struct probe *first = hear_stream(&streams[0], "--seed 4 --garbage-rate .5");
+    struct probe *again = hear_stream(&streams[0], "--seed 4 --garbage-rate .5");
     struct probe *other = hear_stream(&streams[0], "--seed 6 --garbage-rate .5");
 
     cr_assert(are_equal(first, again));

@@ -83,6 +83,24 @@ Test(trackersim_relays, tasmota_tells_every_relay_that_power0_switched)
     cr_assert(strstr(sim->output, "tracker 7 outputs 10\n"), "%s", sim->output);
 }
 
+Test(trackersim_relays, tasmota_takes_a_backlog)
+{
+    struct simulator *sim = play(TASMOTA "--outputs 3");
+
+    listen_to("stat/#");
+    say("cmnd/tracker_relay/POWER2", "ON");
+    expect_message(0, "stat/tracker_relay/RESULT", "{\"POWER2\":\"ON\"}");
+    say("cmnd/tracker_relay/Backlog", "POWER1 ON;POWER2 OFF");
+    expect_message(1, "stat/tracker_relay/RESULT", "{\"POWER1\":\"ON\"}");
+    expect_message(2, "stat/tracker_relay/RESULT", "{\"POWER2\":\"OFF\"}");
+    say("cmnd/tracker_relay/Backlog", "POWER1 OFF;Status 2");
+    expect_message(3, "stat/tracker_relay/RESULT", "{\"Command\":\"Unknown\"}");
+    say("cmnd/tracker_relay/Backlog", "POWER1 OFF;POWER4 ON");
+    expect_message(4, "stat/tracker_relay/RESULT", "{\"Command\":\"Error\"}");
+    simulator_stop(sim);
+    cr_assert(strstr(sim->output, "tracker 7 outputs 10\n"), "%s", sim->output);
+}
+
 Test(trackersim_relays, tasmota_with_one_relay_does_not_number_it)
 {
     struct simulator *sim = play(TASMOTA "--outputs 1");
