@@ -116,7 +116,7 @@ int object_lines(enum encoding encoding, struct bytes payload, struct buffer *ou
     struct object_lines lines = {0};
     int e = encoding == ENCODING_MSGPACK ? object_lines_msgpack(payload, &lines) : object_lines_json(payload, &lines);
 
-    if (e == 0 && lines.too_long)
+    if (e == 0 && (lines.too_long || lines.text.len > OBJECT_LINES_MAX))
         e = -EBADMSG;
     if (e == 0)
         put_sorted(&lines.text, out);

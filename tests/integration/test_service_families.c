@@ -27,7 +27,7 @@ static const struct family families[] = {
     {"suntech", "suntech_st300", "100850000", "prefix = \"ST300\";", 2, false, 266, 214},
     {"ruptela", "ruptela_fm_eco4", "864606044993987", "", 2, true, 266, 213},
     {"jt808", "jt808", "024530313349", "", 1, false, 266, 214},
-    {"tasmota", "tasmota", "tracker_relay", "", 2, true, 266, 214},
+    {"tasmota", "tasmota", "tracker_relay", "", 2, true, 266, 266},
     {"shelly_gen1", "shelly_25", "shellyswitch25-98F4AB", "", 2, false, 213, 213},
     {"shelly_gen2", "shelly_plus_2pm", "shellyplus2pm-aabbccddeeff", "", 2, false, 266, 214},
 };
