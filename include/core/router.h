@@ -42,8 +42,8 @@ struct bytes router_request_action(const struct router *r, struct bytes topic);
 /* Whose ack, or whose presence, comes in on this topic. False: it is no such topic. */
 bool router_find(const struct routes *routes, const struct registry *registry, struct bytes topic, struct owner *owner);
 
-/* True when the topic is one that some tracker acks, or says its presence, on, or is commanded on, or has its states on:
- * nobody else is to publish there. Errs on the side of yes. */
+/* True when the topic is one that some tracker acks, or says its presence, on, or is commanded on, or has its states
+ * on: nobody else is to publish there. Errs on the side of yes. */
 bool router_is_taken(const struct router *r, struct bytes topic);
 
 /* A tracker id as it is printed: decimal, 1 to 2147483647, no leading zero. 0 for anything else. */

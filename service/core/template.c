@@ -122,7 +122,7 @@ static uint64_t number_of(enum source source, const struct template_input *input
     }
 }
 
-static int put_value(struct buffer *out, const struct value *value, const struct template_input *input)
+int template_put_value(struct buffer *out, const struct value *value, const struct template_input *input)
 {
     static const struct number_format plain = {.base = 'd'};
 
@@ -219,7 +219,7 @@ static int put_lookup(const struct op *op, const struct rendering *r)
     for (size_t i = 0; i < op->key_count && e == 0; i++) {
         if (i > 0)
             buffer_put_u8(out, ',');
-        e = put_value(out, &op->keys[i], r->input);
+        e = template_put_value(out, &op->keys[i], r->input);
     }
     for (size_t i = 0; i < op->choice_count && e == 0 && !found; i++) {
         const struct choice *choice = &r->t->choices[op->first_choice + i];
@@ -247,7 +247,7 @@ static int put_item(const struct op *op, const struct rendering *r)
     size_t before = out->len;
     size_t to = before;
     int index = 1;
-    int e = put_value(out, &op->value, r->input);
+    int e = template_put_value(out, &op->value, r->input);
 
     for (size_t i = before; e == 0 && i < out->len; i++) {
         uint8_t c = out->data[i];
@@ -261,12 +261,13 @@ static int put_item(const struct op *op, const struct rendering *r)
     return e ? e : to > before ? 0 : -EDOM;
 }
 
-static const struct choice *replacement_at(const struct op *op, const struct rendering *r, struct bytes text)
+const struct choice *template_replacement(const struct template *t, const struct op *op, struct bytes text)
 {
     for (size_t i = 0; i < op->choice_count; i++) {
-        const struct choice *choice = &r->t->choices[op->first_choice + i];
+        const struct choice *choice = &t->choices[op->first_choice + i];
 
-        if (text.len >= choice->key.len && memcmp(text.data, choice->key.data, choice->key.len) == 0)
+        if (choice->key.data && text.len >= choice->key.len &&
+            memcmp(text.data, choice->key.data, choice->key.len) == 0)
             return choice;
     }
     return NULL;
@@ -275,15 +276,15 @@ static const struct choice *replacement_at(const struct op *op, const struct ren
 static int put_replaced(const struct op *op, const struct rendering *r)
 {
     struct buffer subject = {0};
-    int e = put_value(&subject, &op->value, r->input);
+    int e = template_put_value(&subject, &op->value, r->input);
 
     for (size_t i = 0; i < subject.len && e == 0;) {
-        const struct choice *choice = replacement_at(op, r, bytes_of(subject.data + i, subject.len - i));
+        const struct choice *choice = template_replacement(r->t, op, bytes_of(subject.data + i, subject.len - i));
 
         if (!choice)
             buffer_put_u8(r->out, subject.data[i]);
         else if (choice->is_value)
-            e = put_value(r->out, &choice->value, r->input);
+            e = template_put_value(r->out, &choice->value, r->input);
         else
             buffer_put(r->out, choice->text);
         i += choice ? choice->key.len : 1;
@@ -372,7 +373,7 @@ static int render_op(struct rendering *r, size_t index)
     case OP_NUMBER:
         return put_formatted(op, r);
     case OP_TEXT:
-        return put_value(r->out, &op->value, r->input);
+        return template_put_value(r->out, &op->value, r->input);
     case OP_ENABLE:
         buffer_put(r->out, r->input->command->enable ? op->text : op->off);
         return 0;

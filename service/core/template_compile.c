@@ -172,7 +172,7 @@ static bool take_format(struct op *op, const char **at, const char *end)
             return false;
         op->format.width = (uint8_t)number;
     }
-    if (*at == end || !memchr("dxXc", **at, 4))
+    if (*at == end || !strchr("dxXc", **at))
         return false;
     op->format.base = *(*at)++;
     return true;

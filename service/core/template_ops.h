@@ -93,4 +93,10 @@ struct template
     size_t span_count;
 };
 
+/* Appends what a value is for this tracker and command. As template_render; `out` may have something more then. */
+int template_put_value(struct buffer *out, const struct value *value, const struct template_input *input);
+
+/* OP_REPLACE: the replacement for what the text begins with, or NULL. */
+const struct choice *template_replacement(const struct template *t, const struct op *op, struct bytes text);
+
 #endif

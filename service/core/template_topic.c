@@ -37,30 +37,16 @@ static void put_wildcard(struct buffer *out, size_t start)
     buffer_put_u8(out, '+');
 }
 
-static const struct choice *choice_at(const struct template *t, const struct op *op, struct bytes text)
-{
-    for (size_t i = 0; i < op->choice_count; i++) {
-        const struct choice *choice = &t->choices[op->first_choice + i];
-
-        if (text.len >= choice->key.len && memcmp(text.data, choice->key.data, choice->key.len) == 0)
-            return choice;
-    }
-    return NULL;
-}
-
 /* The tracker's own text, with a wildcard for what is replaced by another value, and no matter what stands behind that
  * in its level. */
 static void put_own_text(const struct template *t, const struct op *op, const struct template_input *input,
                          struct buffer *out, size_t start)
 {
-    struct bytes name = op->value.name;
-    struct bytes own = template_var(input->vars, (const char *)name.data, name.len);
-    struct buffer fallback = {0};
+    struct buffer own = {0};
+    bool known = template_put_value(&own, &op->value, input) == 0;
 
-    if (!own.data && op->value.fallback && template_render(op->value.fallback, input, &fallback) == 0)
-        own = buffer_bytes(&fallback);
-    for (size_t i = 0; i < own.len;) {
-        const struct choice *choice = choice_at(t, op, bytes_of(own.data + i, own.len - i));
+    for (size_t i = 0; known && i < own.len;) {
+        const struct choice *choice = template_replacement(t, op, bytes_of(own.data + i, own.len - i));
 
         if (choice && choice->is_value) {
             const uint8_t *slash = memchr(own.data + i, '/', own.len - i);
@@ -75,7 +61,7 @@ static void put_own_text(const struct template *t, const struct op *op, const st
             buffer_put_u8(out, own.data[i]);
         i += choice ? choice->key.len : 1;
     }
-    buffer_release(&fallback);
+    buffer_release(&own);
 }
 
 void template_filter(const struct template *t, const struct template_input *input, struct buffer *out)

@@ -146,7 +146,7 @@ Test(registry_file, vars_may_be_numbers_booleans_and_lists)
         "users = ( { id = 1; } ); sessions = ();\n"
         "trackers = ( { id = 5; user_id = 1; model = \"m\"; vars = { serial = 1234; minus = -5;\n"
         "  large = 9007199254740993L; yes = true; no = false; ports = (1, 2, true); names = [\"a b\", \"c\"];\n"
-        "  none = []; text = \"007\"; }; } );");
+        "  text = \"007\"; none = []; }; } );");
     const char *vars = registry_find_tracker(r, 5)->vars;
 
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
