@@ -196,13 +196,15 @@ static void take_ack(struct ack_context *ctx, const struct owner *owner)
         ignore_ack(ctx, &e->counters.acks_retained, "retained");
     else if (message->payload.len > e->config->ack_bytes_max)
         ignore_ack(ctx, &e->counters.acks_malformed, "too large");
+    else if (ctx->shared && profile && profile_match(profile) != MATCH_ECHO)
+        ignore_ack(ctx, &e->counters.acks_unknown, "trackers that repeat nothing share this topic");
     else if (!profile || !topic_is_own(e, profile, owner, message->topic, TOPIC_ACK))
         ignore_ack(ctx, &e->counters.acks_unknown, "no tracker acks there");
     else
         read_acks(profile, ctx, owner->output);
 }
 
-/* Several trackers may share a topic: then it is of those that wait for one. */
+/* Several trackers may share a topic: then it is of those that wait for one, where they repeat what tells them apart. */
 void engine_ack(struct engine *e, const struct engine_message *message)
 {
     struct owner first;

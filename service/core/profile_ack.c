@@ -304,6 +304,7 @@ static size_t read_delimited(const struct ears *ears, struct bytes payload, bool
     while (rest.len) {
         size_t start = find(rest, ears->p->start);
         size_t head = strlen(ears->p->start);
+        struct bytes message;
         size_t end;
 
         if (start == rest.len) { /* no message begins here */
@@ -317,9 +318,10 @@ static size_t read_delimited(const struct ears *ears, struct bytes payload, bool
         end = head + find(skip(rest, head), ears->p->end);
         if (end >= rest.len && !last)
             return (size_t)(last_start(rest, ears->p->start).data - payload.data);
-        end = end >= rest.len ? rest.len : end + strlen(ears->p->end);
-        read_text(ears, last_start(bytes_of(rest.data, end), ears->p->start));
-        rest = skip(rest, end);
+        message = last_start(bytes_of(rest.data, end), ears->p->start); /* the end may hold what is a start */
+        message.len += end < rest.len ? strlen(ears->p->end) : 0;
+        read_text(ears, message);
+        rest = skip(rest, (size_t)(message.data - rest.data) + message.len);
     }
     return payload.len;
 }
@@ -410,8 +412,8 @@ bool profile_begins_message(const struct profile *p, struct bytes payload)
     bool begins = true;
     size_t head;
 
-    if (payload.len && p->framing == FRAMING_FRAMER) {
-        begins = p->framer->find(payload, &line).verdict == FRAME_GOOD;
+    if (p->framing == FRAMING_FRAMER) {
+        begins = payload.len && p->framer->find(payload, &line).verdict == FRAME_GOOD;
     } else if (p->framing == FRAMING_DELIMITER) {
         head = strlen(p->start);
         begins = find(payload, p->start) == 0 && payload.len > head &&

@@ -284,6 +284,7 @@ const struct option_group option_group_action = {"Command", action_lines};
 static const struct option_line ack_lines[] = {
     {"hex", "BYTES", take_text, MEMBER(hex), "what the tracker sent, as hex digits (required)"},
     {"topic", "TOPIC", take_text, MEMBER(topic), "where it was sent to"},
+    {"show", NULL, take_switch, MEMBER(show), "show on stderr what the patterns read, too"},
     {0},
 };
 const struct option_group option_group_ack = {"Ack", ack_lines};

@@ -64,6 +64,7 @@ struct options {
 
     const char *topic;
     const char *hex;
+    bool show;
 };
 
 /* One option; `take` reads its value into the member at `offset` of the options. */

@@ -47,9 +47,27 @@ static void put_states(struct buffer *out, const struct ack_reading *reading)
     }
 }
 
+struct parsing {
+    const struct subject *subject;
+    bool show;
+};
+
+static void show_text(struct bytes text)
+{
+    struct buffer shown = {0};
+
+    terminal_put(&shown, text);
+    fprintf(stderr, "read: %.*s\n", (int)shown.len, (const char *)shown.data);
+    buffer_release(&shown);
+}
+
 static void print_reading(void *ctx, const struct ack_reading *reading)
 {
+    const struct parsing *parsing = ctx;
     struct buffer key = {0};
+
+    if (parsing->show)
+        show_text(reading->text);
 
     terminal_put(&key, reading->key);
     if (!reading->key.data)
@@ -61,7 +79,7 @@ static void print_reading(void *ctx, const struct ack_reading *reading)
         puts(ack_kind_name(reading->kind));
     fflush(stdout);
     if (reading->key.data)
-        note_difference(ctx, (const char *)key.data, reading->key);
+        note_difference(parsing->subject, (const char *)key.data, reading->key);
     buffer_release(&key);
 }
 
@@ -90,6 +108,7 @@ static int print_readings(struct subject *subject, const struct options *options
     size_t len = strlen(options->hex) / 2;
     uint8_t *payload = malloc(len + 1);
     struct ack_expectation expected = {0};
+    struct parsing parsing = {subject, options->show};
 
     CHECK(payload);
     if (!bytes_from_hex(bytes_of_text(options->hex), payload, len)) {
@@ -101,7 +120,7 @@ static int print_readings(struct subject *subject, const struct options *options
     if (has_action(subject))
         expected.command = &subject->command;
     expected.output = subject_topic_output(subject, options->topic);
-    profile_read_acks(subject->profile, &expected, bytes_of(payload, len), true, print_reading, subject);
+    profile_read_acks(subject->profile, &expected, bytes_of(payload, len), true, print_reading, &parsing);
     free(payload);
     return EXIT_SUCCESS;
 }
