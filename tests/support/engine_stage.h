@@ -36,6 +36,12 @@ enum {
     TRACKER_RESERVED,  /* json, 3 outputs, the first one reserved */
     TRACKER_BATCH,     /* text, acks say only yes; set_all only, 2 outputs */
     TRACKER_OWN,       /* json on topics of its own, dev/IMEI-114/…; 2 outputs, ack timeout 4 s */
+    TRACKER_REPORTING, /* lines that report states, asked for or not, and are the acks; 3 outputs */
+    TRACKER_PIECES,    /* acks from a + to a $, perhaps in pieces, that repeat the command; quarantine 2 s */
+    TRACKER_FRAMED,    /* acks are frames, perhaps in pieces */
+    TRACKER_GATE,      /* these two share the ack topic gate/north/ack, and acks repeat who and what. They are gone */
+    TRACKER_GATE_2,    /* until they get their ids */
+    TRACKER_CHOOSY,    /* text; there is no command to switch output 2 on */
     TRACKER_END,
     TRACKER_NONE = 999,
     STAGE_TRACKERS = TRACKER_END - TRACKER_JSON,

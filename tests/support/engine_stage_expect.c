@@ -277,7 +277,8 @@ const struct stage_command *expect_command(int32_t tracker, const char *what)
 
     snprintf(topic, sizeof topic, tracker == TRACKER_OWN ? "dev/IMEI-%d/command" : "tracker/%d/output/command",
              (int)tracker);
-    cr_assert_str_eq(command->topic, topic);
+    if (tracker != TRACKER_GATE && tracker != TRACKER_GATE_2) /* their tests look themselves */
+        cr_assert_str_eq(command->topic, topic);
     if (what)
         cr_assert_str_eq(command->what, what);
     return command;

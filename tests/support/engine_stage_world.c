@@ -82,19 +82,107 @@ static const struct profile_description own = {
     .state_topic = "dev/{device_id}/state",
 };
 
+static const struct profile_description reporting = {
+    .name = "reporting",
+    .models = (const char *const[]){"reporting"},
+    .model_count = 1,
+    .base.outputs = 3,
+    .base.set = true,
+    .base.set_all = true,
+    .kind = PROFILE_DESCRIBED,
+    .framing = FRAMING_LINES,
+    .match = MATCH_STATE,
+    .base.set_payload.text = "out{output}={enable}",
+    .base.set_all_payload.text = "outs={states on='1' off='0'}",
+    .success = {"^out(?<output>[0-9]+) is (?:(?<on>on)|(?<off>off))$"},
+    .refused = {"^no$"},
+    .unsupported = {"^what$"},
+};
+
+static const struct profile_description pieces = {
+    .name = "pieces",
+    .models = (const char *const[]){"pieces"},
+    .model_count = 1,
+    .base.outputs = 2,
+    .base.set = true,
+    .quarantine_ms = 2000,
+    .kind = PROFILE_DESCRIBED,
+    .framing = FRAMING_DELIMITER,
+    .start = "+",
+    .end = "$",
+    .match = MATCH_ECHO,
+    .base.set_payload.text = "{enable?Enable:Disable}{output}",
+    .echo = "{enable?Enable:Disable}{output}",
+    .success = {"^\\+OK;(?<key>[A-Za-z]+[0-9]+)\\$$"},
+    .refused = {"^\\+NO\\$$"},
+};
+
+/* Of the framer ruptela: Traccar's RuptelaProtocolEncoderTest has its commands. */
+static const struct profile_description framed = {
+    .name = "framed",
+    .models = (const char *const[]){"framed"},
+    .model_count = 1,
+    .base.outputs = 2,
+    .base.set = true,
+    .kind = PROFILE_DESCRIBED,
+    .framing = FRAMING_FRAMER,
+    .match = MATCH_FIFO,
+    .fields = {"108"},
+    .base.set_payload.text = " Setio {output},{enable}",
+    .success = {"^7 ok$"},
+    .refused = {"^7 no$"},
+};
+
+static const struct profile_description gate = {
+    .name = "gate",
+    .models = (const char *const[]){"gate"},
+    .model_count = 1,
+    .base.outputs = 2,
+    .base.set = true,
+    .kind = PROFILE_DESCRIBED,
+    .framing = FRAMING_DELIMITER,
+    .start = "+",
+    .end = "$",
+    .match = MATCH_ECHO,
+    .command_topic = "gate/{site}/{device_id}/set/{output}",
+    .ack_topic = "gate/{site}/ack",
+    .base.set_payload.text = "{enable?on:off}",
+    .echo = "{device_id};{output}",
+    .success = {"^\\+(?<key>[^;]*;[0-9]+) done\\$$"},
+    .refused = {"^\\+(?<key>[^;]*;[0-9]+) failed\\$$"},
+};
+
+static const struct profile_description choosy = {
+    .name = "choosy",
+    .models = (const char *const[]){"choosy"},
+    .model_count = 1,
+    .base.outputs = 2,
+    .base.set = true,
+    .kind = PROFILE_DESCRIBED,
+    .match = MATCH_ECHO,
+    .base.set_payload.text = "relay {output,enable|1,1=A|1,0=B|2,0=C}",
+    .echo = "{output}",
+    .success = {"^done (?<key>[0-9]+)$"},
+};
+
 struct profiles *stage_profiles(void)
 {
-    static const struct profile_description *const all[] = {&echo, &fifo, &stated, &batch, &own};
+    static const struct profile_description *const all[] = {&echo,      &fifo,   &stated, &batch, &own,
+                                                            &reporting, &pieces, &framed, &gate,  &choosy};
     struct profiles *profiles = profiles_new(stage->config.prefix);
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const char *key = NULL;
         const char *error = NULL;
+        struct profile_description description;
         struct profile *p;
 
         if (stage->without_profile && strcmp(stage->without_profile, all[i]->name) == 0)
             continue;
-        p = profile_new(all[i], stage->config.prefix, &key, &error);
+        description = *all[i];
+        if (description.framing == FRAMING_FRAMER)
+            description.framer = framer_by_name("ruptela");
+        p = profile_new(&description, stage->config.prefix, &key, &error);
         cr_assert(p, "profile %s: %s: %s", all[i]->name, key, error);
         cr_assert_eq(profiles_add(profiles, p, &error), 0);
     }
@@ -139,6 +227,12 @@ static const struct {
     {TRACKER_RESERVED, "generic_json", 3},
     {TRACKER_BATCH, "batch", 0},
     {TRACKER_OWN, "own", 0},
+    {TRACKER_REPORTING, "reporting", 0},
+    {TRACKER_PIECES, "pieces", 0},
+    {TRACKER_FRAMED, "framed", 0},
+    {TRACKER_GATE, "gate", 0},
+    {TRACKER_GATE_2, "gate", 0},
+    {TRACKER_CHOOSY, "choosy", 0},
 };
 
 static void fill_session(struct stage_session *to, size_t i, int64_t now_wall_ms)
@@ -159,11 +253,12 @@ static void fill_session(struct stage_session *to, size_t i, int64_t now_wall_ms
 static void fill_tracker(struct stage_tracker *to, size_t i)
 {
     int32_t id = trackers[i].id;
+    bool is_gate = id == TRACKER_GATE || id == TRACKER_GATE_2;
 
     to->model = trackers[i].model;
     snprintf(to->device_id, sizeof to->device_id, "IMEI-%d", (int)id);
     to->tracker = (struct registry_tracker){
-        .id = id,
+        .id = is_gate ? 0 : id,
         .user_id = id == TRACKER_FOREIGN ? USER_OTHER : USER_OWNER,
         .outputs = trackers[i].outputs,
         .blocked = id == TRACKER_BLOCKED,
@@ -171,6 +266,7 @@ static void fill_tracker(struct stage_tracker *to, size_t i)
         .has_reserved = id == TRACKER_RESERVED,
         .reserved = id == TRACKER_RESERVED,
         .device_id = to->device_id,
+        .vars = is_gate ? "site\0north\0" : NULL,
     };
 }
 
