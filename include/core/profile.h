@@ -46,9 +46,10 @@ struct profile_default {
 
 /* What trackers of one profile may differ in. */
 struct profile_variant {
-    const char *name;  /* NULL: there is but one */
-    unsigned outputs;  /* 0: every tracker says how many it has */
-    uint64_t reserved; /* bit n: output n + 1 is reserved to engine block */
+    const char *name;       /* NULL: there is but one */
+    unsigned outputs;       /* 0: every tracker says how many it has */
+    const char *outputs_in; /* the var whose elements are the outputs; NULL: none */
+    uint64_t reserved;      /* bit n: output n + 1 is reserved to engine block */
     bool set;
     bool set_all;
     enum payload_encoding encoding;

@@ -115,6 +115,15 @@ static void build_variant(struct building *b, const struct profile_variant *from
     v->modes[ACTION_SET] = from->set;
     v->modes[ACTION_SET_ALL] = from->set_all;
     v->name = from->name ? strdup(from->name) : NULL;
+    if (from->outputs_in) {
+        struct buffer text = {0};
+
+        buffer_printf(&text, "{%s}", from->outputs_in);
+        buffer_put_u8(&text, '\0');
+        v->outputs_in = compile(b, from->name ? joined("variants", from->name, "outputs_in") : "outputs_in",
+                                (const char *)text.data, TEMPLATE_DEFAULT);
+        buffer_release(&text);
+    }
     for (int i = 0; i < ACTION_UNKNOWN && b->p->kind == PROFILE_DESCRIBED; i++) {
         if (v->modes[i] && !b->error)
             v->payloads[i] = payload_compile(from->encoding, payloads[i], uses[i], &b->p->defaults, &b->error);
@@ -230,6 +239,7 @@ static void free_variants(struct profile *p)
 {
     for (size_t i = 0; i < p->variant_count; i++) {
         free(p->variants[i].name);
+        template_free(p->variants[i].outputs_in);
         for (int action = 0; action < ACTION_UNKNOWN; action++)
             payload_free(p->variants[i].payloads[action]);
     }
@@ -334,10 +344,26 @@ static const struct variant *variant_of(const struct profile *p, const struct te
     return found;
 }
 
+static unsigned elements_of(const struct template *list, const struct template_input *tracker)
+{
+    struct buffer text = {0};
+    unsigned count = 0;
+
+    if (template_render(list, tracker, &text) == 0 && text.len) {
+        count = 1;
+        for (size_t i = 0; i < text.len; i++)
+            count += text.data[i] == ',';
+    }
+    buffer_release(&text);
+    return count <= 64 ? count : 64;
+}
+
 unsigned profile_outputs(const struct profile *p, const struct template_input *tracker)
 {
     const struct variant *v = variant_of(p, tracker);
 
+    if (v && v->outputs_in)
+        return elements_of(v->outputs_in, tracker);
     return v ? v->outputs : 0;
 }
 

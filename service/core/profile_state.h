@@ -8,6 +8,7 @@
 struct variant {
     char *name; /* NULL: there is but one */
     unsigned outputs;
+    struct template *outputs_in; /* its text is a list of the outputs; NULL: none */
     uint64_t reserved;
     enum payload_encoding encoding;
     bool modes[ACTION_UNKNOWN];

@@ -10,6 +10,7 @@
 /* A profile's file as it stands: see conf/profiles/README.md. */
 struct raw_variant {
     uint32_t outputs;
+    const char *outputs_in;
     struct conf_ints reserved_outputs;
     const char *encoding;
     const struct conf_node *set;
@@ -51,6 +52,7 @@ struct raw_state {
 struct raw_profile {
     struct conf_texts models;
     uint32_t outputs;
+    const char *outputs_in;
     struct conf_ints reserved_outputs;
     uint32_t ack_timeout_ms;
     uint32_t quarantine_ms;
@@ -80,6 +82,7 @@ enum { TIMEOUT_MAX_MS = 86400000 };
 static const struct conf_key profile_keys[] = {
     {"models", CONF_TEXTS, PROFILE(models), true, 0, 0},
     {"outputs", CONF_UINT, PROFILE(outputs), false, 1, 64},
+    {"outputs_in", CONF_TEXT, PROFILE(outputs_in), false, 0, 0},
     {"reserved_outputs", CONF_INTS, PROFILE(reserved_outputs), false, 1, 64},
     {"ack_timeout_ms", CONF_UINT, PROFILE(ack_timeout_ms), false, 1, TIMEOUT_MAX_MS},
     {"quarantine_ms", CONF_UINT, PROFILE(quarantine_ms), false, 1, TIMEOUT_MAX_MS},
@@ -97,6 +100,7 @@ static const struct conf_key profile_keys[] = {
 
 static const struct conf_key variant_keys[] = {
     {"outputs", CONF_UINT, VARIANT(outputs), false, 1, 64},
+    {"outputs_in", CONF_TEXT, VARIANT(outputs_in), false, 0, 0},
     {"reserved_outputs", CONF_INTS, VARIANT(reserved_outputs), false, 1, 64},
     {"encoding", CONF_TEXT, VARIANT(encoding), false, 0, 0},
     {"set", CONF_ANY, VARIANT(set), false, 0, 0},
@@ -319,6 +323,7 @@ static void describe_base(struct reading *r)
     struct profile_variant *base = &r->d.base;
 
     base->outputs = r->raw.outputs;
+    base->outputs_in = r->raw.outputs_in;
     base->reserved = mask_of(&r->raw.reserved_outputs);
     base->encoding = (enum payload_encoding)value_of(r, encodings, "command.encoding", command->encoding);
     base->set = take_payload(r, command->set, base->encoding, &base->set_payload);
@@ -338,6 +343,7 @@ static void describe_variant(struct reading *r, const struct conf_node *node)
     v->name = conf_name(node);
     if (conf_read(r->file, node, variant_keys, &raw)) {
         v->outputs = raw.outputs;
+        v->outputs_in = raw.outputs_in;
         v->reserved = raw.reserved_outputs.items ? mask_of(&raw.reserved_outputs) : r->d.base.reserved;
         v->encoding =
             raw.encoding ? (enum payload_encoding)value_of(r, encodings, "variants", raw.encoding) : r->d.base.encoding;

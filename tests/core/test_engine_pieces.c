@@ -1,5 +1,4 @@
-/* Acks that come in pieces, acks of trackers that share a topic, commands that a family does not have, and the
- * quarantine of acks that repeat. */
+/* Acks that come in pieces, commands that a family does not have, and the quarantine of acks that repeat. */
 #include <criterion/criterion.h>
 
 #include "support/engine_stage.h"
@@ -219,102 +218,6 @@ Test(engine_pieces, empty_message_between_pieces_changes_nothing)
     tell_bytes("", 0);
     tell_bytes(frame_ok + 7, sizeof frame_ok - 1 - 7);
     expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
-}
-
-/* --- a topic that trackers share --- */
-
-static void open_gates(void)
-{
-    open_pieces();
-    stage_tracker(TRACKER_GATE)->tracker.id = TRACKER_GATE;
-    stage_tracker(TRACKER_GATE_2)->tracker.id = TRACKER_GATE_2;
-    stage_reload();
-}
-
-TestSuite(engine_gates, .init = open_gates, .fini = stage_close, .timeout = 10);
-
-static void tell_gate(const char *text)
-{
-    stage_publish(&(struct stage_publish){.topic = "gate/north/ack", .payload = text});
-}
-
-static uint64_t send_to_gate(int32_t tracker, const char *topic)
-{
-    const struct stage_command *command;
-
-    stage_set(tracker, 2, true);
-    stage_turn();
-    command = expect_command(tracker, "on");
-    cr_assert_str_eq(command->topic, topic);
-    cr_assert_str_eq(command->ack_topic, "gate/north/ack");
-    return command->id;
-}
-
-static void send_to_both(void)
-{
-    send_to_gate(TRACKER_GATE, "gate/north/IMEI-118/set/2");
-    send_to_gate(TRACKER_GATE_2, "gate/north/IMEI-119/set/2");
-}
-
-Test(engine_gates, topics_may_be_made_of_vars)
-{
-    struct buffer filters = {0};
-    size_t count;
-
-    send_to_gate(TRACKER_GATE, "gate/north/IMEI-118/set/2");
-    engine_filters(stage->engine, &filters, &count);
-    cr_expect(memmem(filters.data, filters.len, "gate/+/ack", sizeof "gate/+/ack"));
-    buffer_release(&filters);
-    stage_publish(&(struct stage_publish){.topic = "gate/south/ack", .payload = "+IMEI-118;2 done$"});
-    expect_nothing();
-    tell_gate("+IMEI-118;2 done$");
-    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
-}
-
-Test(engine_gates, ack_on_a_shared_topic_is_of_whom_it_names)
-{
-    uint64_t first = send_to_gate(TRACKER_GATE, "gate/north/IMEI-118/set/2");
-    uint64_t second = send_to_gate(TRACKER_GATE_2, "gate/north/IMEI-119/set/2");
-
-    tell_gate("+IMEI-119;2 done$");
-    cr_expect_eq(expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS)->id, second);
-    expect_nothing();
-    tell_gate("+IMEI-118;2 failed$");
-    cr_expect_eq(expect_reply(CODE_WRONG_STATUS, OUTCOME_REJECTED)->id, first);
-    EXPECT_COUNTED(acks_matched, 2);
-    expect_no_strays();
-}
-
-Test(engine_gates, one_message_may_hold_acks_of_both)
-{
-    send_to_both();
-    tell_gate("+IMEI-119;2 done$+IMEI-118;2 done$");
-    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
-    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
-    expect_no_strays();
-}
-
-Test(engine_gates, pieces_on_a_shared_topic_are_kept_for_both)
-{
-    send_to_both();
-    tell_gate("+IMEI-11");
-    tell_gate("8;2 done$+IMEI");
-    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
-    tell_gate("-119;2 done$");
-    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
-    expect_no_strays();
-}
-
-Test(engine_gates, what_is_of_no_command_in_flight_may_be_anybodys)
-{
-    tell_gate("+IMEI-118;2 done$");
-    tell_gate("+IMEI-200;1 done$");
-    send_to_gate(TRACKER_GATE, "gate/north/IMEI-118/set/2");
-    tell_gate("+IMEI-119;2 done$");
-    tell_gate("+IMEI-200;2 failed$");
-    expect_nothing();
-    expect_no_strays();
-    EXPECT_COUNTED(acks_matched, 0);
 }
 
 /* --- commands that a family does not have --- */

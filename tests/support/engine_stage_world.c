@@ -152,6 +152,20 @@ static const struct profile_description gate = {
     .refused = {"^\\+(?<key>[^;]*;[0-9]+) failed\\$$"},
 };
 
+static const struct profile_description mute_gate = {
+    .name = "mute_gate",
+    .models = (const char *const[]){"mute_gate"},
+    .model_count = 1,
+    .base.outputs = 2,
+    .base.set = true,
+    .kind = PROFILE_DESCRIBED,
+    .match = MATCH_FIFO,
+    .command_topic = "gate/{site}/{device_id}/set/{output}",
+    .ack_topic = "gate/{site}/ack",
+    .base.set_payload.text = "{enable?on:off}",
+    .success = {"^done$"},
+};
+
 static const struct profile_description choosy = {
     .name = "choosy",
     .models = (const char *const[]){"choosy"},
@@ -167,8 +181,8 @@ static const struct profile_description choosy = {
 
 struct profiles *stage_profiles(void)
 {
-    static const struct profile_description *const all[] = {&echo,      &fifo,   &stated, &batch, &own,
-                                                            &reporting, &pieces, &framed, &gate,  &choosy};
+    static const struct profile_description *const all[] = {&echo,   &fifo,   &stated, &batch,     &own,   &reporting,
+                                                            &pieces, &framed, &gate,   &mute_gate, &choosy};
     struct profiles *profiles = profiles_new(stage->config.prefix);
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
