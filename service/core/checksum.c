@@ -19,41 +19,56 @@ static const struct {
     [CHECKSUM_CRC16_XMODEM] = {"crc16_xmodem", 2, false, 0x1021, 0, 0},
 };
 
-/* Frames are short, so the bits are worked through one by one. */
-static uint16_t add_reflected(uint16_t crc, uint8_t byte, uint16_t polynomial)
+/* What a byte does to a CRC that is zero, for each of the 256. Noise that is full of beginnings of frames makes many
+ * checksums, so they are worth a table; each is made when it is first needed. */
+static uint16_t tables[CHECKSUM_COUNT][256];
+
+static uint16_t of_byte(uint8_t byte, bool is_reflected, uint16_t polynomial)
 {
-    crc ^= byte;
-    for (int bit = 0; bit < 8; bit++)
-        crc = (uint16_t)(crc & 1 ? crc >> 1 ^ polynomial : crc >> 1);
+    uint16_t crc = is_reflected ? byte : (uint16_t)(byte << 8);
+
+    for (int bit = 0; bit < 8; bit++) {
+        if (is_reflected)
+            crc = (uint16_t)(crc & 1 ? crc >> 1 ^ polynomial : crc >> 1);
+        else
+            crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ polynomial : crc << 1);
+    }
     return crc;
 }
 
-static uint16_t add_straight(uint16_t crc, uint8_t byte, uint16_t polynomial)
+static const uint16_t *table_of(enum checksum which)
 {
-    crc = (uint16_t)(crc ^ byte << 8);
-    for (int bit = 0; bit < 8; bit++)
-        crc = (uint16_t)(crc & 0x8000 ? crc << 1 ^ polynomial : crc << 1);
-    return crc;
+    static bool is_made[CHECKSUM_COUNT];
+
+    for (int byte = 0; byte < 256 && !is_made[which]; byte++)
+        tables[which][byte] = of_byte((uint8_t)byte, algorithms[which].is_reflected, algorithms[which].polynomial);
+    is_made[which] = true;
+    return tables[which];
 }
 
-static uint16_t add(enum checksum which, uint16_t value, uint8_t byte)
+static uint16_t crc_of(enum checksum which, struct bytes bytes)
 {
-    if (which == CHECKSUM_SUM8)
-        return (uint8_t)(value + byte);
-    if (which == CHECKSUM_XOR8)
-        return value ^ byte;
-    if (algorithms[which].is_reflected)
-        return add_reflected(value, byte, algorithms[which].polynomial);
-    return add_straight(value, byte, algorithms[which].polynomial);
+    const uint16_t *table = table_of(which);
+    uint16_t crc = algorithms[which].init;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (algorithms[which].is_reflected)
+            crc = (uint16_t)(crc >> 8 ^ table[(uint8_t)(crc ^ bytes.data[i])]);
+        else
+            crc = (uint16_t)(crc << 8 ^ table[(uint8_t)(crc >> 8 ^ bytes.data[i])]);
+    }
+    return crc ^ algorithms[which].xor_out;
 }
 
 uint16_t checksum_of(enum checksum which, struct bytes bytes)
 {
-    uint16_t value = algorithms[which].init;
+    uint8_t value = 0;
 
+    if (which != CHECKSUM_SUM8 && which != CHECKSUM_XOR8)
+        return crc_of(which, bytes);
     for (size_t i = 0; i < bytes.len; i++)
-        value = add(which, value, bytes.data[i]);
-    return value ^ algorithms[which].xor_out;
+        value = (uint8_t)(which == CHECKSUM_SUM8 ? value + bytes.data[i] : value ^ bytes.data[i]);
+    return value;
 }
 
 size_t checksum_width(enum checksum which)

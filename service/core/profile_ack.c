@@ -328,21 +328,30 @@ static size_t read_delimited(const struct ears *ears, struct bytes payload, bool
 
 /* --- frames --- */
 
-/* True when a whole frame begins somewhere behind the first byte: then what claims to be the beginning of a longer one
- * is none. */
-static bool holds_frame(const struct framer *framer, struct bytes bytes)
+/* How far behind the first byte the next whole frame begins; bytes.len: nowhere. */
+static size_t next_frame(const struct framer *framer, struct bytes bytes)
 {
     struct buffer line = {0};
-    bool holds = false;
+    size_t at = 1;
 
-    for (size_t at = 1; at < bytes.len && !holds;) {
+    while (at < bytes.len) {
         struct frame_found found = framer->find(skip(bytes, at), &line);
 
-        holds = found.verdict == FRAME_GOOD;
+        if (found.verdict == FRAME_GOOD)
+            break;
         at += found.verdict == FRAME_GARBAGE ? found.used : 1;
     }
     buffer_release(&line);
-    return holds;
+    return at < bytes.len ? at : bytes.len;
+}
+
+/* What claims to be the beginning of a frame whose rest is to come is believed, unless a whole frame begins in it.
+ * Returns how much of the bytes is no frame; 0: the rest is to come. */
+static size_t unfinished(const struct framer *framer, struct bytes bytes, bool last)
+{
+    size_t next = next_frame(framer, bytes);
+
+    return next < bytes.len || last ? next : 0;
 }
 
 static size_t read_frames(const struct ears *ears, struct bytes payload, bool last)
@@ -355,18 +364,18 @@ static size_t read_frames(const struct ears *ears, struct bytes payload, bool la
     while (at < payload.len) {
         struct frame_found found = framer->find(skip(payload, at), &line);
 
-        if (found.verdict == FRAME_PARTIAL && !last && !holds_frame(framer, skip(payload, at)))
+        if (found.verdict == FRAME_PARTIAL)
+            found.used = unfinished(framer, skip(payload, at), last);
+        if (found.used == 0)
             break;
-        if (found.verdict != FRAME_GOOD) {
-            at += found.verdict == FRAME_PARTIAL ? 1 : found.used;
-            continue;
+        if (found.verdict == FRAME_GOOD) {
+            if (garbage < at)
+                tell(ears, ACK_MALFORMED, bytes_of(payload.data + garbage, at - garbage));
+            read_text(ears, buffer_bytes(&line));
+            buffer_clear(&line);
+            garbage = at + found.used;
         }
-        if (garbage < at)
-            tell(ears, ACK_MALFORMED, bytes_of(payload.data + garbage, at - garbage));
-        read_text(ears, buffer_bytes(&line));
-        buffer_clear(&line);
         at += found.used;
-        garbage = at;
     }
     if (garbage < at)
         tell(ears, ACK_MALFORMED, bytes_of(payload.data + garbage, at - garbage));
