@@ -267,3 +267,29 @@ Test(profile_variants, generic_ones_take_every_tracker)
     cr_expect_eq(why.len, 0);
     profiles_free(builtin);
 }
+
+Test(profile_variants, outputs_are_the_elements_of_a_var)
+{
+    const struct profile_description d = {.name = "relay",
+                                          .kind = PROFILE_DESCRIBED,
+                                          .base = {.set = true,
+                                                   .outputs_in = "endpoints",
+                                                   .set_payload = {.text = "{endpoints[output]}"}},
+                                          .match = MATCH_FIFO,
+                                          .success = {"x"}};
+    const struct {
+        const char *vars;
+        unsigned outputs;
+    } cases[] = {{"endpoints\0l1,l2,l3\0", 3}, {"endpoints\0left\0", 1}, {"endpoints\0\0", 0}, {"", 0}};
+    const char *key = NULL;
+    const char *error = NULL;
+    struct profile *p = profile_new(&d, "", &key, &error);
+
+    cr_assert(p, "%s: %s", key, error);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct template_input tracker = {.vars = cases[i].vars};
+
+        cr_expect_eq(profile_outputs(p, &tracker), cases[i].outputs, "case %zu", i);
+    }
+    profile_unref(p);
+}

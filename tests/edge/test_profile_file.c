@@ -44,14 +44,14 @@ static void expect_mistake(const char *text, const char *expected)
 
 Test(profile_file, every_key_is_read)
 {
-    struct profile *p =
-        read_profile("models = [\"one\", \"two\"]; outputs = 4; reserved_outputs = [1, 4]; ack_timeout_ms = 1500; "
-                     "quarantine_ms = 700;\n"
-                     "command: { topic = \"c/{device_id}\"; set_all_topic = \"C/{device_id}\"; set = \"S{output}\"; set_all = "
-                     "\"A\"; };\n"
-                     "ack: { topic = \"a/{device_id}\"; framing = \"lines\"; match = \"fifo\"; success = [\"^OK$\"];\n"
-                     "       refused = [\"NO\"]; unsupported = \"^WHAT\"; };\n"
-                     "presence: { topic = \"p/{tracker_id}\"; }; state: { topic = \"s/{tracker_id}\"; };\n");
+    struct profile *p = read_profile(
+        "models = [\"one\", \"two\"]; outputs = 4; reserved_outputs = [1, 4]; ack_timeout_ms = 1500; "
+        "quarantine_ms = 700;\n"
+        "command: { topic = \"c/{device_id}\"; set_all_topic = \"C/{device_id}\"; set = \"S{output}\"; set_all = "
+        "\"A\"; };\n"
+        "ack: { topic = \"a/{device_id}\"; framing = \"lines\"; match = \"fifo\"; success = [\"^OK$\"];\n"
+        "       refused = [\"NO\"]; unsupported = \"^WHAT\"; };\n"
+        "presence: { topic = \"p/{tracker_id}\"; }; state: { topic = \"s/{tracker_id}\"; };\n");
     static const char *const filters[PROFILE_TOPIC_COUNT] = {"c/+", "C/+", "a/+", "p/+", "s/+"};
 
     cr_expect_str_eq(profile_name(p), "acme");
@@ -115,8 +115,7 @@ static const struct {
     {"models = \"m\"; " SET ACK "\nquarantine_ms = 86400001;",
      "2: quarantine_ms must be a whole number from 1 to 86400000"},
     {"models = \"m\"; " SET ACK "\nack_timeout_ms = 4294967297;", "2: this number is beyond 32 bits"},
-    {"models = \"m\"; " SET ACK "\npresence: { online = \"on\"; };",
-     "2: presence: online and offline go together"},
+    {"models = \"m\"; " SET ACK "\npresence: { online = \"on\"; };", "2: presence: online and offline go together"},
     {"models = \"m\"; " SET ACK "\nstate: { };", "2: topic is missing"},
     {"models = \"m\"; " SET ACK "\nstate: { topic = 5; };", "2: topic must be a text in quotes"},
     {"models = \"m\"; " ACK "\ncommand: {\nset = \"S\"; sett = \"S\"; };", "3: unknown key sett"},

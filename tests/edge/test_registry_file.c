@@ -139,8 +139,9 @@ Test(registry_file, vars_may_be_numbers_booleans_and_lists)
         const char *name;
         const char *value;
     } expected[] = {
-        {"serial", "1234"},   {"minus", "-5"},    {"large", "9007199254740993"}, {"yes", "true"}, {"no", "false"},
-        {"ports", "1,2,true"}, {"names", "a b,c"}, {"none", ""},                  {"text", "007"},
+        {"serial", "1234"}, {"minus", "-5"}, {"large", "9007199254740993"},
+        {"yes", "true"},    {"no", "false"}, {"ports", "1,2,true"},
+        {"names", "a b,c"}, {"none", ""},    {"text", "007"},
     };
     struct registry *r = read_registry(
         "users = ( { id = 1; } ); sessions = ();\n"
