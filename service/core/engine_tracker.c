@@ -204,7 +204,8 @@ static void take_ack(struct ack_context *ctx, const struct owner *owner)
         read_acks(profile, ctx, owner->output);
 }
 
-/* Several trackers may share a topic: then it is of those that wait for one, where they repeat what tells them apart. */
+/* Several trackers may share a topic: then it is of those that wait for one, where they repeat what tells them apart.
+ */
 void engine_ack(struct engine *e, const struct engine_message *message)
 {
     struct owner first;

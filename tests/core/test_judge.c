@@ -60,8 +60,8 @@ static void set_up(void)
                                           .all_trackers = true,
                                           .expires_at_ms = INT64_MAX};
     h.tracker = (struct registry_tracker){.id = 7, .user_id = 1, .outputs = 3, .device_id = "IMEI"};
-    h.description =
-        (struct profile_description){.name = "p", .base.set = true, .base.set_all = true, .kind = PROFILE_GENERIC_JSON, .base.outputs = 3};
+    h.description = (struct profile_description){
+        .name = "p", .base.set = true, .base.set_all = true, .kind = PROFILE_GENERIC_JSON, .base.outputs = 3};
     h.j = (struct judgement){
         .rates = &h.rates,
         .user_rate = 1,

@@ -118,13 +118,16 @@ Test(profile_build, missing_vars_of_every_template_are_named)
     cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = ""}), "prefix");
     cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = "prefix\0x\0"}), "password");
     cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = "prefix\0x\0password\0x\0"}), "mark");
-    cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = "prefix\0x\0password\0x\0mark\0x\0"}), "site");
-    cr_expect_null(profile_missing_var(p, &(struct template_input){.vars = "prefix\0x\0password\0x\0mark\0x\0site\0x\0"}));
+    cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = "prefix\0x\0password\0x\0mark\0x\0"}),
+                     "site");
+    cr_expect_null(
+        profile_missing_var(p, &(struct template_input){.vars = "prefix\0x\0password\0x\0mark\0x\0site\0x\0"}));
     profile_unref(p);
     d.base.set = d.base.set_all = false;
     d.match = MATCH_FIFO;
     p = made(&d, "");
-    cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = ""}), "site", "templates that are not used need nothing");
+    cr_expect_str_eq(profile_missing_var(p, &(struct template_input){.vars = ""}), "site",
+                     "templates that are not used need nothing");
     profile_unref(p);
 }
 
@@ -155,7 +158,8 @@ Test(profile_build, mistakes_are_told_with_their_key)
     EXPECT_MISTAKE(presence_topic, "", "presence.topic", "a topic is not empty");
     EXPECT_MISTAKE(state_topic, "{", "state.topic", "a { without its }");
     EXPECT_MISTAKE(base.set_payload.text, "}", "command.set", "a } without its {");
-    EXPECT_MISTAKE(base.set_all_payload.text, "{output}", "command.set_all", "set_all takes no {output} and no {enable}");
+    EXPECT_MISTAKE(base.set_all_payload.text, "{output}", "command.set_all",
+                   "set_all takes no {output} and no {enable}");
     EXPECT_MISTAKE(echo, "{enable}", "ack.echo", "set_all takes no {output} and no {enable}");
     EXPECT_MISTAKE(success[0], "(", "ack.success", "missing closing parenthesis");
     EXPECT_MISTAKE(success[1], "a", "ack.success", echo_error);

@@ -270,13 +270,12 @@ Test(profile_variants, generic_ones_take_every_tracker)
 
 Test(profile_variants, outputs_are_the_elements_of_a_var)
 {
-    const struct profile_description d = {.name = "relay",
-                                          .kind = PROFILE_DESCRIBED,
-                                          .base = {.set = true,
-                                                   .outputs_in = "endpoints",
-                                                   .set_payload = {.text = "{endpoints[output]}"}},
-                                          .match = MATCH_FIFO,
-                                          .success = {"x"}};
+    const struct profile_description d = {
+        .name = "relay",
+        .kind = PROFILE_DESCRIBED,
+        .base = {.set = true, .outputs_in = "endpoints", .set_payload = {.text = "{endpoints[output]}"}},
+        .match = MATCH_FIFO,
+        .success = {"x"}};
     const struct {
         const char *vars;
         unsigned outputs;

@@ -161,9 +161,11 @@ Test(template, doubled_braces_are_braces)
 
 /* --- mistakes --- */
 
-static const char number_error[] = "a number is written {name}, {name-1}, {name%100:04X} or {name:d}; shifts go up to 1000, widths to 32";
+static const char number_error[] =
+    "a number is written {name}, {name-1}, {name%100:04X} or {name:d}; shifts go up to 1000, widths to 32";
 static const char enable_error[] = "enable is written {enable?ON:OFF}";
-static const char states_error[] = "states is written {states on='1' off='0' keep='?' sep=','}, with outputs as in {states 1..4 on=…}";
+static const char states_error[] =
+    "states is written {states on='1' off='0' keep='?' sep=','}, with outputs as in {states 1..4 on=…}";
 static const char set_all_error[] = "set_all takes no {output} and no {enable}";
 static const char topic_error[] = "this topic takes only {tracker_id}, {device_id} and vars";
 static const char level_error[] = "in a topic a placeholder ends its level";
