@@ -48,13 +48,13 @@ static uint64_t correlated_id(const struct engine_message *message)
     return message->correlation.len == 8 ? reader_be(&r, 8) : 0;
 }
 
-static bool is_of(const struct pending *p, const struct ack_reading *reading, uint64_t id)
+static bool is_of(const struct pending *p, const struct ack_reading *reading, uint64_t id, bool shared)
 {
     switch (profile_match(p->profile)) {
     case MATCH_ID:
         return id == p->id;
     case MATCH_ECHO: /* a refusal may repeat nothing */
-        return reading->key.data ? bytes_equal(reading->key, p->echo) : reading->kind != ACK_SUCCESS;
+        return reading->key.data ? bytes_equal(reading->key, p->echo) : reading->kind != ACK_SUCCESS && !shared;
     case MATCH_STATE: /* a success may be told in several messages */
         return reading->kind != ACK_SUCCESS || ack_confirms(&p->command, p->confirmed);
     case MATCH_FIFO:
@@ -92,13 +92,13 @@ static void take_reading(void *arg, const struct ack_reading *reading)
     struct pending *p = ctx->in_flight;
     uint64_t id = reading->has_id ? reading->id : correlated_id(ctx->message);
 
-    if (p)
+    if (p && p->state == PENDING_SENT) /* what was so before the command left is none of its doing */
         p->confirmed |= reading->confirmed;
     if (reading->kind == ACK_MALFORMED) {
         ignore_ack(ctx, &counters->acks_malformed, "malformed");
     } else if (reading->kind == ACK_UNRELATED) {
         ignore_ack(ctx, &counters->acks_unrelated, "unrelated");
-    } else if (p && p->state == PENDING_SENT && is_of(p, reading, id)) {
+    } else if (p && p->state == PENDING_SENT && is_of(p, reading, id, ctx->shared)) {
         ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
         complete(ctx->e, p, reading->kind);
         ctx->tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id); /* it may have gone with its lane */

@@ -6,16 +6,14 @@
 
 /* A request's turn at its tracker: checked again, rendered, staged. */
 
-static void stage(struct engine *e, struct pending *p, const struct template_input *input, struct bytes payload)
+static void stage(struct engine *e, struct pending *p, const struct template_input *input, struct bytes topic,
+                  struct bytes payload)
 {
-    struct buffer topic = {0};
     struct buffer ack_topic = {0};
-    struct engine_command command = {.id = p->id, .payload = payload, .deadline_ms = p->deadline_ms};
+    struct engine_command command = {.id = p->id, .topic = topic, .payload = payload, .deadline_ms = p->deadline_ms};
     struct engine_event event;
 
-    CHECK(template_render(profile_command_topic(p->profile, p->command.action), input, &topic) == 0);
     CHECK(template_render(profile_topic(p->profile, TOPIC_ACK), input, &ack_topic) == 0);
-    command.topic = buffer_bytes(&topic);
     command.ack_topic = buffer_bytes(&ack_topic);
     if (profile_kind(p->profile) == PROFILE_GENERIC_JSON)
         command.content_type = bytes_of_text(encoding_content_type(ENCODING_JSON));
@@ -26,7 +24,6 @@ static void stage(struct engine *e, struct pending *p, const struct template_inp
     e->effects.command(e->effects.ctx, &command);
     event = engine_event_of(p, EVENT_COMMAND_STAGED);
     engine_emit(e, &event);
-    buffer_release(&topic);
     buffer_release(&ack_topic);
 }
 
@@ -40,6 +37,7 @@ static void note_command(struct pending *p)
 static int render_and_stage(struct engine *e, struct pending *p, const struct judgement *j)
 {
     struct template_input input = registry_input(j->tracker);
+    struct buffer topic = {0};
     struct buffer payload = {0};
     struct buffer echo = {0};
     int r;
@@ -50,15 +48,18 @@ static int render_and_stage(struct engine *e, struct pending *p, const struct ju
     input.now_ms = e->now.wall_ms;
     p->profile = profile_ref(j->profile);
     p->tracker->outputs = j->outputs;
-    r = profile_render(p->profile, &input, &payload, NULL);
+    r = template_render(profile_command_topic(p->profile, p->command.action), &input, &topic);
+    if (r == 0)
+        r = profile_render(p->profile, &input, &payload, NULL);
     if (r == 0) {
         profile_render_echo(p->profile, &input, &echo);
         p->echo = buffer_bytes(&echo); /* its memory is the request's from here */
         note_command(p);
-        stage(e, p, &input, buffer_bytes(&payload));
+        stage(e, p, &input, buffer_bytes(&topic), buffer_bytes(&payload));
     } else {
         buffer_release(&echo);
     }
+    buffer_release(&topic);
     buffer_release(&payload);
     return r;
 }

@@ -36,13 +36,22 @@ bool frame_may_start(struct bytes input, struct bytes start)
     return memcmp(input.data, start.data, len) == 0;
 }
 
-struct frame_found frame_garbage_until(struct bytes input, struct bytes start)
+struct frame_found frame_garbage_until_either(struct bytes input, struct bytes start, struct bytes other)
 {
     size_t at = 1;
 
-    while (at < input.len && !frame_may_start(bytes_of(input.data + at, input.len - at), start))
-        at++;
+    for (; at < input.len; at++) {
+        struct bytes rest = bytes_of(input.data + at, input.len - at);
+
+        if (frame_may_start(rest, start) || frame_may_start(rest, other))
+            break;
+    }
     return frame_garbage(at);
+}
+
+struct frame_found frame_garbage_until(struct bytes input, struct bytes start)
+{
+    return frame_garbage_until_either(input, start, start);
 }
 
 bool field_number(struct bytes text, uint64_t max, uint64_t *value)

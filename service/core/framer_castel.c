@@ -65,10 +65,8 @@ static const char *wrap(const struct bytes fields[], struct bytes body, struct b
 
 static struct frame_found garbage(struct bytes input)
 {
-    struct frame_found versioned = frame_garbage_until(input, bytes_of(start_versioned, sizeof start_versioned));
-    struct frame_found old = frame_garbage_until(input, bytes_of(start_old, sizeof start_old));
-
-    return versioned.used < old.used ? versioned : old;
+    return frame_garbage_until_either(input, bytes_of(start_versioned, sizeof start_versioned),
+                                      bytes_of(start_old, sizeof start_old));
 }
 
 /* The whole frame, as long as its length field says. */

@@ -101,10 +101,8 @@ static const char *wrap(const struct bytes fields[], struct bytes body, struct b
 
 static struct frame_found garbage(struct bytes input)
 {
-    struct frame_found package = frame_garbage_until(input, bytes_of(package_start, sizeof package_start));
-    struct frame_found udp = frame_garbage_until(input, bytes_of(udp_start, sizeof udp_start));
-
-    return package.used < udp.used ? package : udp;
+    return frame_garbage_until_either(input, bytes_of(package_start, sizeof package_start),
+                                      bytes_of(udp_start, sizeof udp_start));
 }
 
 /* How long the package at the start of the input is; 0 when none begins here. It may be longer than the input. */

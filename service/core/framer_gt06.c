@@ -145,10 +145,7 @@ static void put_line(uint8_t protocol, struct bytes content, struct buffer *line
 
 static struct frame_found garbage(struct bytes input)
 {
-    struct frame_found next_short = frame_garbage_until(input, start_short);
-    struct frame_found next_long = frame_garbage_until(input, start_long);
-
-    return next_short.used < next_long.used ? next_short : next_long;
+    return frame_garbage_until_either(input, start_short, start_long);
 }
 
 static struct frame_found find(struct bytes input, struct buffer *line)

@@ -40,6 +40,9 @@ static inline struct frame_found frame_garbage(size_t used)
  * at the very end counts. */
 struct frame_found frame_garbage_until(struct bytes input, struct bytes start);
 
+/* Likewise where frames begin in one of two ways; looks at no byte twice. */
+struct frame_found frame_garbage_until_either(struct bytes input, struct bytes start, struct bytes other);
+
 /* True when the input begins with `start`, or with as much of it as there is. */
 bool frame_may_start(struct bytes input, struct bytes start);
 

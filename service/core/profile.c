@@ -408,46 +408,76 @@ static const char *why_not(int e, const char *why)
                            : "its vars select nothing that the profile knows";
 }
 
-static bool check_topics(const struct profile *p, const struct template_input *input, struct buffer *why)
+/* 0, -EDOM: there is no such command, or -EINVAL with what is wrong in `why`. */
+static int check_topics(const struct profile *p, const struct template_input *input, struct buffer *why)
 {
     static const char *const names[] = {"command", "command", "ack", "presence", "state"};
-    bool good = true;
+    const struct template *other = p->topics[input->command->action == ACTION_SET ? TOPIC_COMMAND_ALL : TOPIC_COMMAND];
+    int e = 0;
 
-    for (int i = 0; i < PROFILE_TOPIC_COUNT && good; i++) {
+    for (int i = 0; i < PROFILE_TOPIC_COUNT && e == 0; i++) {
         struct buffer topic = {0};
-        int e = template_render(p->topics[i], input, &topic);
 
-        good = e == 0 && topic_is_publishable(buffer_bytes(&topic));
-        if (!good)
-            buffer_printf(why, "its vars make no %s topic: %s", names[i],
-                          e ? why_not(e, NULL) : "empty, too long, or with characters that no topic has");
+        if (p->topics[i] == other)
+            continue;
+        e = template_render(p->topics[i], input, &topic);
+        if (e == 0 && !topic_is_publishable(buffer_bytes(&topic))) {
+            buffer_printf(why, "its vars make no %s topic: empty, too long, or with characters that no topic has",
+                          names[i]);
+            e = -EINVAL;
+        } else if (e < 0 && e != -EDOM) {
+            buffer_printf(why, "its vars make no %s topic: %s", names[i], why_not(e, NULL));
+            e = -EINVAL;
+        }
         buffer_release(&topic);
     }
-    return good;
+    return e;
 }
 
-static bool check_command(const struct profile *p, const struct template_input *input, struct buffer *why)
+/* Likewise. */
+static int check_command(const struct profile *p, const struct template_input *input, struct buffer *why)
 {
     struct buffer payload = {0};
     const char *reason = NULL;
-    int e = profile_render(p, input, &payload, &reason);
+    int e = check_topics(p, input, why);
 
-    if (e < 0)
-        buffer_printf(why, "no %s can be rendered for it: %s", action_name(input->command->action), why_not(e, reason));
+    if (e == 0) {
+        e = profile_render(p, input, &payload, &reason);
+        if (e < 0 && e != -EDOM)
+            buffer_printf(why, "no %s can be rendered for it: %s", action_name(input->command->action),
+                          why_not(e, reason));
+    }
     buffer_release(&payload);
+    return e;
+}
+
+/* The families that lack a command for some output or state have one for another. */
+static bool check_action(const struct profile *p, const struct template_input *tracker, enum action action,
+                         struct buffer *why)
+{
+    static const struct output_states states = {.known = UINT64_MAX};
+    struct command command = {.action = action, .output_count = tracker->outputs};
+    struct template_input input = *tracker;
+    int e = -EDOM;
+
+    input.command = &command;
+    input.states = &states;
+    for (int i = 0; i < 2 * (tracker->outputs ? tracker->outputs : 1) && e == -EDOM; i++) {
+        command.output = i / 2 + 1;
+        command.enable = i % 2;
+        command.outputs = i % 2 ? UINT64_MAX : (uint64_t)i;
+        e = check_command(p, &input, why);
+    }
+    if (e == -EDOM)
+        buffer_printf(why, "no %s can be rendered for it: %s", action_name(action), why_not(e, NULL));
     return e == 0;
 }
 
 bool profile_check(const struct profile *p, const struct template_input *tracker, struct buffer *why)
 {
-    static const struct output_states states = {.known = UINT64_MAX};
-    struct command command = {.action = ACTION_SET, .output = 1, .output_count = tracker->outputs};
-    struct template_input input = *tracker;
     const char *missing = profile_missing_var(p, tracker);
     bool good = true;
 
-    input.command = &command;
-    input.states = &states;
     if (p->kind != PROFILE_DESCRIBED)
         return true;
     if (missing) {
@@ -459,9 +489,8 @@ bool profile_check(const struct profile *p, const struct template_input *tracker
         return false;
     }
     for (int action = 0; action < ACTION_UNKNOWN && good; action++) {
-        command.action = (enum action)action;
-        if (profile_has(p, tracker, command.action))
-            good = check_topics(p, &input, why) && check_command(p, &input, why);
+        if (profile_has(p, tracker, (enum action)action))
+            good = check_action(p, tracker, (enum action)action, why);
     }
     return good;
 }

@@ -147,8 +147,10 @@ static size_t vars_size(const char *vars)
 {
     const char *at = vars;
 
-    while (*at)
-        at += strlen(at) + 1;
+    while (*at) {
+        at += strlen(at) + 1; /* the name */
+        at += strlen(at) + 1; /* its value, which may be empty */
+    }
     return (size_t)(at - vars) + 1;
 }
 

@@ -240,25 +240,40 @@ static bool is_list_dress(uint8_t c)
     return c == ' ' || c == '[' || c == ']' || c == '"' || c == '\'';
 }
 
+/* Where the element of the output stands in the list that `out` ends with. */
+static struct bytes element_of(const struct buffer *out, size_t start, int wanted)
+{
+    size_t from = start;
+    size_t to;
+
+    for (int index = 1; index < wanted; index++) {
+        while (from < out->len && out->data[from] != ',')
+            from++;
+        from += from < out->len;
+    }
+    for (to = from; to < out->len && out->data[to] != ',';)
+        to++;
+    while (from < to && is_list_dress(out->data[from]))
+        from++;
+    while (to > from && is_list_dress(out->data[to - 1]))
+        to--;
+    return bytes_of(out->data + from, to - from);
+}
+
 /* Brackets, quotes and blanks around the elements of a list do not count. */
 static int put_item(const struct op *op, const struct rendering *r)
 {
     struct buffer *out = r->out;
     size_t before = out->len;
-    size_t to = before;
-    int index = 1;
+    struct bytes element = {0};
     int e = template_put_value(out, &op->value, r->input);
 
-    for (size_t i = before; e == 0 && i < out->len; i++) {
-        uint8_t c = out->data[i];
-
-        if (c == ',')
-            index++;
-        else if (index == r->input->command->output && !is_list_dress(c))
-            out->data[to++] = c;
-    }
-    out->len = e == 0 ? to : before;
-    return e ? e : to > before ? 0 : -EDOM;
+    if (e == 0 && out->len > before)
+        element = element_of(out, before, r->input->command->output);
+    if (element.len)
+        memmove(out->data + before, element.data, element.len);
+    out->len = before + element.len;
+    return e ? e : element.len ? 0 : -EDOM;
 }
 
 const struct choice *template_replacement(const struct template *t, const struct op *op, struct bytes text)

@@ -100,7 +100,7 @@ static const struct {
     {"device_id", SOURCE_DEVICE_ID, 0},
     {"command_id", SOURCE_COMMAND_ID, USES_COMMAND},
     {"now_ms", SOURCE_NOW_MS, USES_COMMAND},
-    {"all", SOURCE_ALL, USES_COMMAND},
+    {"all", SOURCE_ALL, USES_ALL},
     {"output", SOURCE_OUTPUT, USES_OUTPUT},
     {"enable", SOURCE_ENABLE, USES_OUTPUT},
 };
@@ -422,6 +422,7 @@ static void compile_span(struct compiler *c, const char *at, const char *end, en
 
     if (!op)
         return;
+    c->t->uses |= USES_SPANS;
     op->checksum = checksum;
     op->span = (uint8_t)c->t->span_count++;
     if (c->t->span_count > SPANS_MAX)
@@ -520,16 +521,18 @@ static void check_uses(struct compiler *c)
         unsigned forbidden;
         const char *error;
     } rules[] = {
-        [TEMPLATE_TOPIC] = {USES_OUTPUT | USES_STATES | USES_COMMAND,
+        [TEMPLATE_TOPIC] = {~(unsigned)USES_SPANS, /* which are no plain names, either: see check_level */
                             "this topic takes only {tracker_id}, {device_id} and vars"},
-        [TEMPLATE_ACK_TOPIC] = {USES_STATES | USES_COMMAND,
+        [TEMPLATE_ACK_TOPIC] = {~(unsigned)(USES_OUTPUT | USES_SPANS),
                                 "this topic takes only {tracker_id}, {device_id}, vars and {output}"},
-        [TEMPLATE_SET_TOPIC] = {USES_STATES, "a topic takes no {states}"},
-        [TEMPLATE_SET_ALL_TOPIC] = {USES_OUTPUT | USES_STATES, "the topic of a set_all takes no {output}, {enable} and "
-                                                               "{states}"},
+        [TEMPLATE_SET_TOPIC] = {USES_STATES | USES_COMMAND | USES_SPANS,
+                                "a topic takes no {states}, {command_id}, {now_ms}, lengths and checksums"},
+        [TEMPLATE_SET_ALL_TOPIC] = {USES_OUTPUT | USES_STATES | USES_COMMAND | USES_SPANS,
+                                    "the topic of a set_all takes only {tracker_id}, {device_id}, vars and {all}"},
         [TEMPLATE_SET] = {0, NULL},
         [TEMPLATE_SET_ALL] = {USES_OUTPUT, "set_all takes no {output} and no {enable}"},
-        [TEMPLATE_DEFAULT] = {USES_OUTPUT | USES_STATES, "a default takes no {output}, {enable} and {states}"},
+        [TEMPLATE_DEFAULT] = {USES_OUTPUT | USES_STATES | USES_ALL,
+                              "a default takes no {output}, {enable}, {all} and {states}"},
     };
 
     if (c->t->uses & rules[c->use].forbidden)

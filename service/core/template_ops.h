@@ -79,7 +79,7 @@ struct choice {
     struct value value;
 };
 
-enum { USES_OUTPUT = 1, USES_STATES = 2, USES_COMMAND = 4 };
+enum { USES_OUTPUT = 1, USES_STATES = 2, USES_COMMAND = 4, USES_ALL = 8, USES_SPANS = 16 };
 
 struct template
 {

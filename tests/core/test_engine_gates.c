@@ -151,3 +151,12 @@ Test(engine_gates, tracker_that_moves_acks_elsewhere_after_a_reload)
     tell_gate("+IMEI-118;2 done$");
     expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
 }
+
+Test(engine_gates, refusal_that_names_nobody_is_of_nobody_where_two_share_the_topic)
+{
+    send_to_both();
+    tell_gate("+NO$");
+    expect_nothing();
+    tell_gate("+IMEI-118;2 failed$");
+    expect_reply(CODE_WRONG_STATUS, OUTCOME_REJECTED);
+}

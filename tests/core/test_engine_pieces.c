@@ -280,3 +280,9 @@ Test(engine_pieces, quarantine_of_an_echo_outlives_a_crash)
     stage_advance(1);
     expect_command(TRACKER_PIECES, "Enable2");
 }
+
+Test(engine_pieces, topic_that_the_family_does_not_have_is_not_supported)
+{
+    stage_set(TRACKER_PLACED, 2, true);
+    expect_reply(CODE_NOT_SUPPORTED, OUTCOME_NOT_SENT);
+}

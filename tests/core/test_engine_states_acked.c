@@ -188,3 +188,15 @@ Test(engine_states_acked, report_before_the_command_has_left_is_none_of_its_acks
     tell("out2 is on");
     expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
 }
+
+Test(engine_states_acked, report_before_a_set_all_has_left_is_none_of_its_acks)
+{
+    stage_set_all(TRACKER_REPORTING, "1,0,1");
+    expect_command(TRACKER_REPORTING, "outs=101");
+    tell("out1 is on");
+    stage_turn();
+    tell("out2 is off\nout3 is on");
+    expect_nothing();
+    tell("out1 is on");
+    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
+}

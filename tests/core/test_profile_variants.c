@@ -174,7 +174,7 @@ Test(profile_variants, mistakes_are_told_with_their_key)
     d.defaults[0].value = "{output}";
     cr_assert_null(profile_new(&d, "", &key, &error));
     cr_expect_str_eq(key, "defaults.kind");
-    cr_expect_str_eq(error, "a default takes no {output}, {enable} and {states}");
+    cr_expect_str_eq(error, "a default takes no {output}, {enable}, {all} and {states}");
 }
 
 /* --- whether a tracker's vars fit --- */
@@ -253,7 +253,7 @@ Test(profile_variants, command_topics_may_be_looked_up)
 
     d.command_topic = "c/{model|a=1|b=2}/{output-1}";
     expect_check(&d, "model\0a\0", NULL);
-    expect_check(&d, "model\0c\0", "its vars make no command topic: its vars select nothing that the profile knows");
+    expect_check(&d, "model\0c\0", "no set can be rendered for it: its vars select nothing that the profile knows");
 }
 
 Test(profile_variants, generic_ones_take_every_tracker)

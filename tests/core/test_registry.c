@@ -278,3 +278,18 @@ Test(registry, text_is_safe_where_a_topic_may_hold_it)
         cr_expect_not(registry_text_is_safe(bytes_of_text(bad[i])), "number %zu", i);
     cr_expect_not(registry_text_is_safe(bytes_of("a\0b", 3)));
 }
+
+Test(registry, vars_behind_an_empty_one_are_kept)
+{
+    struct registry *r = registry_new();
+    const struct registry_user user = {.id = 1};
+    const struct registry_tracker t = {.id = 5, .user_id = 1, .device_id = "", .vars = "none\0\0text\0007\0"};
+    const char *vars;
+
+    cr_assert_eq(registry_add_user(r, &user), 0);
+    cr_assert_eq(registry_add_tracker(r, &t, "m"), 0);
+    vars = registry_find_tracker(r, 5)->vars;
+    cr_expect(bytes_equal_text(template_var(vars, "text", 4), "7"));
+    cr_expect_null(template_var(vars, "more", 4).data);
+    registry_free(r);
+}

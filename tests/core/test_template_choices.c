@@ -114,14 +114,9 @@ Test(template_choices, there_are_at_most_256_texts)
 Test(template_choices, element_is_that_of_the_output)
 {
     static const struct pair lists[] = {
-        {"l\0a,b,c\0", "b"},
-        {"l\0a, b ,c\0", "b"},
-        {"l\0[a, b, c]\0", "b"},
-        {"l\0[\"a\", \"b\"]\0", "b"},
-        {"l\0['a','b']\0", "b"},
-        {"l\0[1,\"22\",'3']\0", "22"},
-        {"l\0,b\0", "b"},
-        {"l\0a,b/c-d_e\0", "b/c-d_e"},
+        {"l\0a,b,c\0", "b"},           {"l\0a, b ,c\0", "b"},   {"l\0[a, b, c]\0", "b"},
+        {"l\0[\"a\", \"b\"]\0", "b"},  {"l\0['a','b']\0", "b"}, {"l\0[1,\"22\",'3']\0", "22"},
+        {"l\0a, b c ,d\0", "b c"},     {"l\0,b\0", "b"},        {"l\0a,b/c-d_e\0", "b/c-d_e"},
         {"l\0 [ 'a' , 'b' ] \0", "b"},
     };
     static const struct command last = {.action = ACTION_SET, .output = 64};

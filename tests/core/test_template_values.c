@@ -167,7 +167,7 @@ Test(template_defaults, what_has_one_is_not_missing)
 
 Test(template_defaults, keep_to_what_their_place_allows)
 {
-    static const char error[] = "a default takes no {output}, {enable} and {states}";
+    static const char error[] = "a default takes no {output}, {enable}, {all} and {states}";
     const char *told = NULL;
 
     expect_mistake("{output}", TEMPLATE_DEFAULT, error);

@@ -92,7 +92,7 @@ Test(outputctl_offline, render_shows_topic_and_bytes_of_the_built_in_profiles)
     expect("render --profile msgpack --action set --output 2 --off --command-id 300", 0,
            "tracker/1/output/command\n84a26964cd012ca6616374696f6ea3736574a66f757470757402a6656e61626c65c2\n", NULL);
     expect("render --profile msgpack --action set_all --outputs 1,0,1", 0,
-           "tracker/1/output/command\n83a2696401a6616374696f6ea77365745f616c6ca76f75747075747393c3c2c3\n", NULL);
+           "tracker/1/output/command\n83a2696400a6616374696f6ea77365745f616c6ca76f75747075747393c3c2c3\n", NULL);
 }
 
 Test(outputctl_offline, render_takes_profiles_by_name_and_by_file)

@@ -42,6 +42,7 @@ enum {
     TRACKER_GATE,      /* these two share the ack topic gate/north/ack, and acks repeat who and what. They are gone */
     TRACKER_GATE_2,    /* until they get their ids */
     TRACKER_CHOOSY,    /* text; there is no command to switch output 2 on */
+    TRACKER_PLACED,    /* text; there is no topic to switch output 2 on */
     TRACKER_END,
     TRACKER_NONE = 999,
     STAGE_TRACKERS = TRACKER_END - TRACKER_JSON,

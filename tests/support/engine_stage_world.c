@@ -149,7 +149,7 @@ static const struct profile_description gate = {
     .base.set_payload.text = "{enable?on:off}",
     .echo = "{device_id};{output}",
     .success = {"^\\+(?<key>[^;]*;[0-9]+) done\\$$"},
-    .refused = {"^\\+(?<key>[^;]*;[0-9]+) failed\\$$"},
+    .refused = {"^\\+(?<key>[^;]*;[0-9]+) failed\\$$", "^\\+NO\\$$"},
 };
 
 static const struct profile_description mute_gate = {
@@ -179,10 +179,23 @@ static const struct profile_description choosy = {
     .success = {"^done (?<key>[0-9]+)$"},
 };
 
+static const struct profile_description placed = {
+    .name = "placed",
+    .models = (const char *const[]){"placed"},
+    .model_count = 1,
+    .base.outputs = 2,
+    .base.set = true,
+    .kind = PROFILE_DESCRIBED,
+    .match = MATCH_FIFO,
+    .command_topic = "placed/{tracker_id}/{output,enable|1,1=A|1,0=B|2,0=C}",
+    .base.set_payload.text = "go",
+    .success = {"^done$"},
+};
+
 struct profiles *stage_profiles(void)
 {
-    static const struct profile_description *const all[] = {&echo,   &fifo,   &stated, &batch,     &own,   &reporting,
-                                                            &pieces, &framed, &gate,   &mute_gate, &choosy};
+    static const struct profile_description *const all[] = {&echo,   &fifo,   &stated, &batch,     &own,    &reporting,
+                                                            &pieces, &framed, &gate,   &mute_gate, &choosy, &placed};
     struct profiles *profiles = profiles_new(stage->config.prefix);
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -247,6 +260,7 @@ static const struct {
     {TRACKER_GATE, "gate", 0},
     {TRACKER_GATE_2, "gate", 0},
     {TRACKER_CHOOSY, "choosy", 0},
+    {TRACKER_PLACED, "placed", 0},
 };
 
 static void fill_session(struct stage_session *to, size_t i, int64_t now_wall_ms)
