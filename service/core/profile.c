@@ -92,7 +92,8 @@ static void build_topics(struct building *b, const struct profile_description *d
         enum template_use use;
     } topics[PROFILE_TOPIC_COUNT] = {
         [TOPIC_COMMAND] = {"command.topic", command, TEMPLATE_SET_TOPIC},
-        [TOPIC_COMMAND_ALL] = {"command.set_all_topic", d->set_all_topic ? d->set_all_topic : command, all_use},
+        [TOPIC_COMMAND_ALL] = {d->set_all_topic ? "command.set_all_topic" : "command.topic",
+                               d->set_all_topic ? d->set_all_topic : command, all_use},
         [TOPIC_ACK] = {"ack.topic", d->ack_topic ? d->ack_topic : "tracker/{tracker_id}/output/ack",
                        TEMPLATE_ACK_TOPIC},
         [TOPIC_PRESENCE] = {"presence.topic", d->presence_topic ? d->presence_topic : "tracker/{tracker_id}/status",
