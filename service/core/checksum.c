@@ -25,7 +25,7 @@ static uint16_t tables[CHECKSUM_COUNT][256];
 
 static uint16_t of_byte(uint8_t byte, bool is_reflected, uint16_t polynomial)
 {
-    uint16_t crc = is_reflected ? byte : (uint16_t)(byte << 8);
+    uint16_t crc = (uint16_t)(is_reflected ? byte : byte << 8);
 
     for (int bit = 0; bit < 8; bit++) {
         if (is_reflected)
