@@ -215,7 +215,7 @@ int profile_test_run(const struct options *options, char *const *files, int coun
     for (int i = 0; i < count; i++)
         test_file(files[i], &mistakes, &all);
     fflush(stdout);
-    fwrite(mistakes.text.data, 1, mistakes.text.len, stderr);
+    fprintf(stderr, "%.*s", (int)mistakes.text.len, mistakes.text.data ? (const char *)mistakes.text.data : "");
     printf("%u passed, %u failed\n", sum(all.passed), sum(all.failed));
     mistakes_release(&mistakes);
     return sum(all.failed) ? EXIT_ERROR : EXIT_SUCCESS;
