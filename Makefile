@@ -197,7 +197,7 @@ TIDY    := $(wildcard service/*/*.c)
 lint: deps-lint
 	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	@tests/lint/layers
-	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/bench/*.sh service/demo/demo
+	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries

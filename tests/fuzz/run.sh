@@ -8,14 +8,18 @@ cd "$(dirname "$0")/../.." || exit 1
 build=$1
 seconds=${FUZZ_SECONDS:-60}
 jobs=${FUZZ_JOBS:-$(nproc)}
-# One profile for each framer, then one for each way without: delimiters, lines, whole messages, objects.
+# One profile for each framer, then one for each way without: delimiters, lines, objects, whole messages.
+first() {
+    basename "$(head -1)" .cfg
+}
 targets=()
 for framer in $(sed -nE 's/^framer = "(.*)";.*/\1/p' conf/profiles/*.cfg | sort -u); do
-    targets+=("$(basename "$(grep -lE "^framer = \"$framer\";" conf/profiles/*.cfg | head -1)" .cfg)")
+    targets+=("$(grep -lE "^framer = \"$framer\";" conf/profiles/*.cfg | first)")
 done
-for framing in delimiter lines message json; do
-    targets+=("$(basename "$(grep -lE "^ *framing = \"$framing\";" conf/profiles/*.cfg | head -1)" .cfg)")
+for framing in delimiter lines json; do
+    targets+=("$(grep -lE "^ *framing = \"$framing\";" conf/profiles/*.cfg | first)")
 done
+targets+=("$(grep -LE '^ *(framing|framer) = ' conf/profiles/*.cfg | xargs grep -lE 'success = \["' | first)")
 [ -z "${FUZZ_ONLY:-}" ] || read -ra targets <<<"$FUZZ_ONLY"
 mkdir -p "$build/findings"
 
