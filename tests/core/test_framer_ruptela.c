@@ -1,107 +1,19 @@
-#include "core/framer.h"
+#include "support/framing_stream.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-TestSuite(framer_ruptela, .timeout = 60);
-
-/* --- what the tests stand on --- */
-
-static const struct framer *framer(void)
+static void pick_framer(void)
 {
-    return framer_by_name("ruptela");
+    framing_use("ruptela");
 }
 
-/* The bytes behind these hex digits, exactly as many as malloc() gave, so that a read beyond them is seen. */
-static struct bytes bytes_of_hex(const char *hex)
-{
-    size_t len = strlen(hex) / 2;
-    uint8_t *data = malloc(len + !len);
-
-    cr_assert(data && bytes_from_hex(bytes_of_text(hex), data, len), "%s", hex);
-    return bytes_of(data, len);
-}
-
-static struct frame_found find(struct bytes input, struct buffer *line)
-{
-    uint8_t *exact = malloc(input.len);
-    size_t before = line->len;
-    struct frame_found found;
-
-    cr_assert(exact);
-    memcpy(exact, input.data, input.len);
-    found = framer()->find(bytes_of(exact, input.len), line);
-    free(exact);
-    cr_assert_leq(found.used, input.len);
-    cr_assert_eq(found.used == 0, found.verdict == FRAME_PARTIAL);
-    cr_assert(found.verdict == FRAME_GOOD || line->len == before);
-    cr_assert(found.verdict != FRAME_PARTIAL || input.len < FRAMER_FRAME_MAX);
-    return found;
-}
-
-/* What a stream holds: every line behind a '|', a '~' for a run of garbage, a '+' for the beginning of a frame. */
-static void expect_stream(struct bytes input, const char *expected)
-{
-    struct buffer seen = {0};
-    bool was_garbage = false;
-
-    while (input.len > 0) {
-        struct buffer line = {0};
-        struct frame_found found = find(input, &line);
-
-        if (found.verdict == FRAME_GOOD)
-            buffer_put_u8(&seen, '|');
-        else if (found.verdict == FRAME_PARTIAL)
-            buffer_put_u8(&seen, '+');
-        else if (!was_garbage)
-            buffer_put_u8(&seen, '~');
-        was_garbage = found.verdict == FRAME_GARBAGE;
-        buffer_put(&seen, buffer_bytes(&line));
-        buffer_release(&line);
-        if (found.verdict == FRAME_PARTIAL)
-            break;
-        input = bytes_of(input.data + found.used, input.len - found.used);
-    }
-    cr_expect(bytes_equal_text(buffer_bytes(&seen), expected), "%.*s, not %s", (int)seen.len, (const char *)seen.data,
-              expected);
-    buffer_release(&seen);
-}
-
-static void expect_hex_stream(const char *hex, const char *expected)
-{
-    struct bytes input = bytes_of_hex(hex);
-
-    expect_stream(input, expected);
-    free((void *)(uintptr_t)input.data);
-}
-
-/* The frame in hex, or the error. */
-static void expect_wrapped(const char *const *fields, struct bytes body, const char *expected)
-{
-    struct bytes texts[FRAMER_FIELDS_MAX];
-    struct buffer out = {0};
-    struct buffer hex = {0};
-    const char *error;
-
-    for (size_t i = 0; framer()->fields[i]; i++)
-        texts[i] = bytes_of_text(fields[i]);
-    buffer_put_text(&out, "before");
-    error = framer()->wrap(texts, body, &out);
-    cr_expect(memcmp(out.data, "before", 6) == 0);
-    bytes_to_hex(bytes_of(out.data + 6, out.len - 6), (char *)buffer_room(&hex, 2 * out.len));
-    cr_expect_str_eq(error ? error : (const char *)hex.data, expected);
-    cr_expect(!error || out.len == 6, "%s, and %zu bytes appended", error, out.len - 6);
-    buffer_release(&out);
-    buffer_release(&hex);
-}
+TestSuite(framer_ruptela, .init = pick_framer, .timeout = 60);
 
 /* --- frames --- */
 
 /* Of Traccar's RuptelaProtocolDecoderTest, and of our own. */
-static const struct {
-    const char *hex;
-    const char *line;
-} frames[] = {
+static const struct framing_sample frames[] = {
     {"0044000313612d76c5cb0744494e313d312c44494e323d302c44494e333d302c44494e343d302c444f5554313d312c444f5554323d312c414"
      "94e313d31372c41494e323d3236ac80",
      "7 DIN1=1,DIN2=0,DIN3=0,DIN4=0,DOUT1=1,DOUT2=1,AIN1=17,AIN2=26"},
@@ -132,7 +44,7 @@ Test(framer_ruptela, each_frame_becomes_a_line)
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         struct bytes frame = bytes_of_hex(frames[i].hex);
         struct buffer line = {0};
-        struct frame_found found = find(frame, &line);
+        struct frame_found found = framing_find(frame, &line);
 
         cr_expect_eq(found.verdict, FRAME_GOOD, "frame %zu", i);
         cr_expect_eq(found.used, frame.len, "frame %zu", i);
@@ -184,9 +96,9 @@ Test(framer_ruptela, the_longest_command_is_a_frame)
     struct buffer out = {0};
     struct buffer line = {0};
 
-    cr_assert_null(framer()->wrap(fields, bytes_of(body, sizeof body), &out));
+    cr_assert_null(framing->wrap(fields, bytes_of(body, sizeof body), &out));
     cr_expect_eq(out.len, FRAMER_FRAME_MAX);
-    cr_expect_eq(find(buffer_bytes(&out), &line).verdict, FRAME_GOOD);
+    cr_expect_eq(framing_find(buffer_bytes(&out), &line).verdict, FRAME_GOOD);
     buffer_release(&out);
     buffer_release(&line);
 }
@@ -271,53 +183,15 @@ Test(framer_ruptela, a_length_that_can_only_become_too_large_is_garbage_at_once)
 
 Test(framer_ruptela, every_beginning_of_a_frame_is_partial)
 {
-    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
-        struct bytes frame = bytes_of_hex(frames[i].hex);
-
-        for (size_t len = 1; len < frame.len; len++) {
-            struct buffer line = {0};
-
-            cr_expect_eq(find(bytes_of(frame.data, len), &line).verdict, FRAME_PARTIAL, "frame %zu, %zu bytes", i, len);
-        }
-        free((void *)(uintptr_t)frame.data);
-    }
+    expect_beginnings_partial(frames, sizeof frames / sizeof *frames);
 }
 
 Test(framer_ruptela, a_frame_with_one_wrong_bit_is_none)
 {
-    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
-        struct bytes frame = bytes_of_hex(frames[i].hex);
-        uint8_t *data = (uint8_t *)(uintptr_t)frame.data;
-
-        for (size_t bit = 0; bit < 8 * frame.len; bit++) {
-            struct buffer line = {0};
-
-            data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-            cr_expect_neq(find(frame, &line).verdict, FRAME_GOOD, "frame %zu, byte %zu", i, bit / 8);
-            data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        }
-        free(data);
-    }
+    expect_bits_to_count(frames, sizeof frames / sizeof *frames);
 }
 
-/* find() itself asserts what holds for every input. */
 Test(framer_ruptela, no_input_makes_it_read_beyond_its_end)
 {
-    uint32_t seed = 1;
-    uint8_t input[96] = {0};
-
-    for (int round = 0; round < 20000; round++) {
-        struct bytes frame = bytes_of_hex(frames[(size_t)round % (sizeof frames / sizeof *frames)].hex);
-        size_t len = frame.len < sizeof input ? frame.len : sizeof input;
-        struct buffer line = {0};
-
-        memcpy(input, frame.data, len);
-        for (int i = 0; i < 3; i++) {
-            seed = seed * 1664525 + 1013904223;
-            input[(seed >> 8) % sizeof input] = (uint8_t)(seed >> 24);
-        }
-        find(bytes_of(input, 1 + (seed >> 16) % sizeof input), &line);
-        buffer_release(&line);
-        free((void *)(uintptr_t)frame.data);
-    }
+    expect_no_read_beyond(frames, sizeof frames / sizeof *frames);
 }
