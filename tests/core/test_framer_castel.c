@@ -1,111 +1,14 @@
-#include "core/framer.h"
+#include "support/framing_finding.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-static const struct framer *framer;
-
 static void pick_framer(void)
 {
-    framer = framer_by_name("castel");
+    framing_use("castel");
 }
 
 TestSuite(framer_castel, .init = pick_framer, .timeout = 60);
-
-/* What find() says, and the line as text; a NUL in it would end it here. */
-struct finding {
-    enum frame_verdict verdict;
-    size_t used;
-    char *line;
-};
-
-/* From a copy of exactly this size, so that a read beyond it does not go unseen. */
-static struct finding find(struct bytes input)
-{
-    uint8_t *copy = malloc(input.len);
-    struct buffer line = {0};
-    struct frame_found found;
-
-    memcpy(copy, input.data, input.len);
-    found = framer->find(bytes_of(copy, input.len), &line);
-    free(copy);
-    cr_assert(found.verdict == FRAME_GOOD || line.len == 0);
-    cr_assert(found.used <= input.len && (found.used == 0) == (found.verdict == FRAME_PARTIAL));
-    buffer_put_u8(&line, 0);
-    return (struct finding){found.verdict, found.used, (char *)line.data};
-}
-
-static void expect(struct bytes input, enum frame_verdict verdict, size_t used)
-{
-    struct finding f = find(input);
-
-    cr_expect(f.verdict == verdict && f.used == used, "%zu bytes: %d, %zu used", input.len, (int)f.verdict, f.used);
-    free(f.line);
-}
-
-static struct buffer from_hex(const char *hex)
-{
-    struct buffer b = {0};
-    size_t len = strlen(hex) / 2;
-
-    cr_assert(bytes_from_hex(bytes_of_text(hex), buffer_room(&b, len + 1), len), "%s", hex);
-    b.len = len;
-    return b;
-}
-
-struct wrapping {
-    const char *fields[FRAMER_FIELDS_MAX];
-    const char *body;     /* in hex */
-    const char *expected; /* in hex, or the error */
-};
-
-static char *wrapped(const char *const *texts, struct bytes body)
-{
-    struct bytes fields[FRAMER_FIELDS_MAX];
-    struct buffer out = {0};
-    const char *error;
-    char *text;
-
-    for (size_t i = 0; i < FRAMER_FIELDS_MAX; i++)
-        fields[i] = bytes_of_text(texts[i]);
-    buffer_put_text(&out, "kept");
-    error = framer->wrap(fields, body, &out);
-    cr_assert(memcmp(out.data, "kept", 4) == 0);
-    cr_assert(!error || out.len == 4, "%s, but something was appended", error);
-    text = malloc(2 * out.len + 64);
-    if (error)
-        strcpy(text, error);
-    else
-        bytes_to_hex(bytes_of(out.data + 4, out.len - 4), text);
-    buffer_release(&out);
-    return text;
-}
-
-static void check_wrap(const struct wrapping *w)
-{
-    struct buffer body = from_hex(w->body);
-    char *text = wrapped(w->fields, buffer_bytes(&body));
-
-    cr_expect_str_eq(text, w->expected);
-    free(text);
-    buffer_release(&body);
-}
-
-struct reading {
-    const char *frame; /* in hex */
-    const char *line;
-};
-
-static void check_line(const struct reading *r)
-{
-    struct buffer frame = from_hex(r->frame);
-    struct finding f = find(buffer_bytes(&frame));
-
-    cr_expect(f.verdict == FRAME_GOOD && f.used == frame.len, "%s: %d, %zu used", r->frame, (int)f.verdict, f.used);
-    cr_expect_str_eq(f.line, r->line);
-    free(f.line);
-    buffer_release(&frame);
-}
 
 /* --- commands --- */
 
@@ -152,7 +55,7 @@ Test(framer_castel, longest_body)
     hex = wrapped(fields, bytes_of(body, LONGEST));
     frame = from_hex(hex);
     cr_assert_eq(frame.len, FRAMER_FRAME_MAX);
-    expect(buffer_bytes(&frame), FRAME_GOOD, frame.len);
+    expect_finding(buffer_bytes(&frame), FRAME_GOOD, frame.len);
     buffer_release(&frame);
     free(hex);
 }
@@ -197,7 +100,7 @@ Test(framer_castel, every_truncation_is_partial)
         struct buffer b = from_hex(frames[i]);
 
         for (size_t len = 1; len < b.len; len++)
-            expect(bytes_of(b.data, len), FRAME_PARTIAL, 0);
+            expect_finding(bytes_of(b.data, len), FRAME_PARTIAL, 0);
         buffer_release(&b);
     }
 }
@@ -214,7 +117,7 @@ Test(framer_castel, each_corrupted_byte_is_seen)
                 struct finding f;
 
                 b.data[i] ^= (uint8_t)(1U << bit);
-                f = find(buffer_bytes(&b));
+                f = finding_of(buffer_bytes(&b));
                 cr_expect(f.verdict != FRAME_GOOD, "byte %zu, bit %u", i, bit);
                 free(f.line);
                 b.data[i] ^= (uint8_t)(1U << bit);
@@ -238,7 +141,7 @@ Test(framer_castel, garbage_ends_where_a_frame_may_begin)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer b = from_hex(cases[i].input);
 
-        expect(buffer_bytes(&b), FRAME_GARBAGE, cases[i].used);
+        expect_finding(buffer_bytes(&b), FRAME_GARBAGE, cases[i].used);
         buffer_release(&b);
     }
 }
@@ -252,8 +155,8 @@ Test(framer_castel, good_frame_behind_a_broken_one_is_found)
 
     b.data[25] ^= 1;
     buffer_put(&b, buffer_bytes(&good));
-    expect(buffer_bytes(&b), FRAME_GARBAGE, len);
-    expect(bytes_of(b.data + len, b.len - len), FRAME_GOOD, len);
+    expect_finding(buffer_bytes(&b), FRAME_GARBAGE, len);
+    expect_finding(bytes_of(b.data + len, b.len - len), FRAME_GOOD, len);
     buffer_release(&good);
     buffer_release(&b);
 }
@@ -268,7 +171,7 @@ Test(framer_castel, two_frames_in_a_row)
         size_t len = first.len;
 
         buffer_put(&first, buffer_bytes(&second));
-        expect(buffer_bytes(&first), FRAME_GOOD, len);
+        expect_finding(buffer_bytes(&first), FRAME_GOOD, len);
         buffer_release(&second);
         buffer_release(&first);
     }
@@ -289,7 +192,7 @@ Test(framer_castel, lengths_that_cannot_be)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer b = from_hex(cases[i].input);
 
-        expect(buffer_bytes(&b), cases[i].verdict, cases[i].verdict == FRAME_PARTIAL ? 0 : 4);
+        expect_finding(buffer_bytes(&b), cases[i].verdict, cases[i].verdict == FRAME_PARTIAL ? 0 : 4);
         buffer_release(&b);
     }
 }

@@ -1,4 +1,4 @@
-#include "core/framer.h"
+#include "support/framing_finding.h"
 
 #include "core/checksum.h"
 
@@ -6,93 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct framer *framer;
-
 static void pick_framer(void)
 {
-    framer = framer_by_name("iotm");
+    framing_use("iotm");
 }
 
 TestSuite(framer_iotm, .init = pick_framer, .timeout = 60);
-
-/* What find() says, and the line as text; a NUL in it would end it here. */
-struct finding {
-    enum frame_verdict verdict;
-    size_t used;
-    char *line;
-};
-
-/* From a copy of exactly this size, so that a read beyond it does not go unseen. */
-static struct finding find(struct bytes input)
-{
-    uint8_t *copy = malloc(input.len);
-    struct buffer line = {0};
-    struct frame_found found;
-
-    memcpy(copy, input.data, input.len);
-    found = framer->find(bytes_of(copy, input.len), &line);
-    free(copy);
-    cr_assert(found.verdict == FRAME_GOOD || line.len == 0);
-    cr_assert(found.used <= input.len && (found.used == 0) == (found.verdict == FRAME_PARTIAL));
-    buffer_put_u8(&line, 0);
-    return (struct finding){found.verdict, found.used, (char *)line.data};
-}
-
-static void expect(struct bytes input, enum frame_verdict verdict, size_t used)
-{
-    struct finding f = find(input);
-
-    cr_expect(f.verdict == verdict && f.used == used, "%zu bytes: %d, %zu used", input.len, (int)f.verdict, f.used);
-    free(f.line);
-}
-
-static struct buffer from_hex(const char *hex)
-{
-    struct buffer b = {0};
-    size_t len = strlen(hex) / 2;
-
-    cr_assert(bytes_from_hex(bytes_of_text(hex), buffer_room(&b, len + 1), len), "%s", hex);
-    b.len = len;
-    return b;
-}
-
-struct wrapping {
-    const char *fields[FRAMER_FIELDS_MAX];
-    const char *body;     /* in hex */
-    const char *expected; /* in hex, or the error */
-};
-
-static char *wrapped(const char *const *texts, struct bytes body)
-{
-    struct bytes fields[FRAMER_FIELDS_MAX];
-    struct buffer out = {0};
-    const char *error;
-    char *text;
-
-    for (size_t i = 0; i < FRAMER_FIELDS_MAX; i++)
-        fields[i] = bytes_of_text(texts[i]);
-    buffer_put_text(&out, "kept");
-    error = framer->wrap(fields, body, &out);
-    cr_assert(memcmp(out.data, "kept", 4) == 0);
-    cr_assert(!error || out.len == 4, "%s, but something was appended", error);
-    text = malloc(2 * out.len + 64);
-    if (error)
-        strcpy(text, error);
-    else
-        bytes_to_hex(bytes_of(out.data + 4, out.len - 4), text);
-    buffer_release(&out);
-    return text;
-}
-
-static void check_wrap(const struct wrapping *w)
-{
-    struct buffer body = from_hex(w->body);
-    char *text = wrapped(w->fields, buffer_bytes(&body));
-
-    cr_expect_str_eq(text, w->expected);
-    free(text);
-    buffer_release(&body);
-}
 
 /* --- commands --- */
 
@@ -149,7 +68,7 @@ static const char telemetry_on[] =
 static void check_payload(const char *hex, const char *states)
 {
     struct buffer b = from_hex(hex);
-    struct finding f = find(buffer_bytes(&b));
+    struct finding f = finding_of(buffer_bytes(&b));
     size_t len = strlen(hex) - 4; /* without version and sum */
 
     cr_expect(f.verdict == FRAME_GOOD && f.used == b.len, "%s: %d", hex, (int)f.verdict);
@@ -280,7 +199,7 @@ Test(framer_iotm, every_truncation_is_garbage)
     struct buffer b = from_hex(telemetry_on);
 
     for (size_t len = 1; len < b.len; len++)
-        expect(bytes_of(b.data, len), FRAME_GARBAGE, len);
+        expect_finding(bytes_of(b.data, len), FRAME_GARBAGE, len);
     buffer_release(&b);
 }
 
@@ -290,10 +209,10 @@ Test(framer_iotm, each_corrupted_byte_is_seen)
 
     for (size_t i = 0; i < b.len; i++) {
         b.data[i] ^= 0x10;
-        expect(buffer_bytes(&b), FRAME_GARBAGE, b.len);
+        expect_finding(buffer_bytes(&b), FRAME_GARBAGE, b.len);
         b.data[i] ^= 0x10;
     }
-    expect(buffer_bytes(&b), FRAME_GOOD, b.len);
+    expect_finding(buffer_bytes(&b), FRAME_GOOD, b.len);
     buffer_release(&b);
 }
 
@@ -313,7 +232,7 @@ Test(framer_iotm, records_must_fill_the_payload)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer b = from_hex(cases[i]);
 
-        expect(buffer_bytes(&b), FRAME_GARBAGE, b.len);
+        expect_finding(buffer_bytes(&b), FRAME_GARBAGE, b.len);
         buffer_release(&b);
     }
     check_payload("0203000005", "");
@@ -329,7 +248,7 @@ Test(framer_iotm, garbage_around_a_payload_and_two_in_a_row_are_garbage)
         struct buffer good = from_hex(telemetry_on);
 
         buffer_put(&b, buffer_bytes(&good));
-        expect(buffer_bytes(&b), FRAME_GARBAGE, b.len);
+        expect_finding(buffer_bytes(&b), FRAME_GARBAGE, b.len);
         buffer_release(&good);
         buffer_release(&b);
     }

@@ -1,96 +1,15 @@
-#include "core/framer.h"
+#include "support/framing_finding.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct framer *framer;
-
 static void pick_framer(void)
 {
-    framer = framer_by_name("sparkplug");
+    framing_use("sparkplug");
 }
 
 TestSuite(framer_sparkplug, .init = pick_framer, .timeout = 60);
-
-/* What find() says, and the line as text; a NUL in it would end it here. */
-struct finding {
-    enum frame_verdict verdict;
-    size_t used;
-    char *line;
-};
-
-/* From a copy of exactly this size, so that a read beyond it does not go unseen. */
-static struct finding find(struct bytes input)
-{
-    uint8_t *copy = malloc(input.len);
-    struct buffer line = {0};
-    struct frame_found found;
-
-    memcpy(copy, input.data, input.len);
-    found = framer->find(bytes_of(copy, input.len), &line);
-    free(copy);
-    cr_assert(found.verdict == FRAME_GOOD || line.len == 0);
-    cr_assert(found.used <= input.len && (found.used == 0) == (found.verdict == FRAME_PARTIAL));
-    buffer_put_u8(&line, 0);
-    return (struct finding){found.verdict, found.used, (char *)line.data};
-}
-
-static void expect(struct bytes input, enum frame_verdict verdict, size_t used)
-{
-    struct finding f = find(input);
-
-    cr_expect(f.verdict == verdict && f.used == used, "%zu bytes: %d, %zu used", input.len, (int)f.verdict, f.used);
-    free(f.line);
-}
-
-static struct buffer from_hex(const char *hex)
-{
-    struct buffer b = {0};
-    size_t len = strlen(hex) / 2;
-
-    cr_assert(bytes_from_hex(bytes_of_text(hex), buffer_room(&b, len + 1), len), "%s", hex);
-    b.len = len;
-    return b;
-}
-
-static char *wrapped(const char *const *texts, struct bytes body)
-{
-    struct bytes fields[FRAMER_FIELDS_MAX];
-    struct buffer out = {0};
-    const char *error;
-    char *text;
-
-    for (size_t i = 0; i < FRAMER_FIELDS_MAX; i++)
-        fields[i] = bytes_of_text(texts[i]);
-    buffer_put_text(&out, "kept");
-    error = framer->wrap(fields, body, &out);
-    cr_assert(memcmp(out.data, "kept", 4) == 0);
-    cr_assert(!error || out.len == 4, "%s, but something was appended", error);
-    text = malloc(2 * out.len + 64);
-    if (error)
-        strcpy(text, error);
-    else
-        bytes_to_hex(bytes_of(out.data + 4, out.len - 4), text);
-    buffer_release(&out);
-    return text;
-}
-
-struct reading {
-    const char *frame; /* in hex */
-    const char *line;
-};
-
-static void check_line(const struct reading *r)
-{
-    struct buffer frame = from_hex(r->frame);
-    struct finding f = find(buffer_bytes(&frame));
-
-    cr_expect(f.verdict == FRAME_GOOD && f.used == frame.len, "%s: %d, %zu used", r->frame, (int)f.verdict, f.used);
-    cr_expect_str_eq(f.line, r->line);
-    free(f.line);
-    buffer_release(&frame);
-}
 
 /* --- commands --- */
 
@@ -205,7 +124,7 @@ Test(framer_sparkplug, truncations_are_never_partial)
     for (size_t len = 1; len < b.len; len++) {
         bool is_whole = len == 7 || len == 31;
 
-        expect(bytes_of(b.data, len), is_whole ? FRAME_GOOD : FRAME_GARBAGE, len);
+        expect_finding(bytes_of(b.data, len), is_whole ? FRAME_GOOD : FRAME_GARBAGE, len);
     }
     buffer_release(&b);
 }
@@ -234,7 +153,7 @@ Test(framer_sparkplug, what_is_no_payload_is_garbage)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer b = from_hex(cases[i]);
 
-        expect(buffer_bytes(&b), FRAME_GARBAGE, b.len);
+        expect_finding(buffer_bytes(&b), FRAME_GARBAGE, b.len);
         buffer_release(&b);
     }
 }
@@ -269,7 +188,7 @@ Test(framer_sparkplug, metrics_without_end_are_garbage)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer b = repeated(cases[i].metric, cases[i].times);
 
-        expect(buffer_bytes(&b), cases[i].verdict, b.len);
+        expect_finding(buffer_bytes(&b), cases[i].verdict, b.len);
         buffer_release(&b);
     }
 }
@@ -285,8 +204,8 @@ Test(framer_sparkplug, unknown_fields_without_end_are_garbage)
 
         buffer_put(&few, bytes_of("\x08\x00", 2));
         buffer_put(&many, bytes_of("\x08\x00", 2));
-        expect(buffer_bytes(&few), FRAME_GOOD, few.len);
-        expect(buffer_bytes(&many), FRAME_GARBAGE, many.len);
+        expect_finding(buffer_bytes(&few), FRAME_GOOD, few.len);
+        expect_finding(buffer_bytes(&many), FRAME_GARBAGE, many.len);
         buffer_release(&many);
         buffer_release(&few);
     }
@@ -300,7 +219,7 @@ Test(framer_sparkplug, memory_may_end_anywhere)
 
     for (size_t times = 900; times < 2100; times++) {
         struct buffer b = repeated("12030a0161", times);
-        struct finding f = find(buffer_bytes(&b));
+        struct finding f = finding_of(buffer_bytes(&b));
 
         good += f.verdict == FRAME_GOOD;
         garbage += f.verdict == FRAME_GARBAGE;
@@ -329,7 +248,7 @@ Test(framer_sparkplug, mutations_are_good_or_garbage)
             b.data[at[i]] = (uint8_t)(seed >> 24);
         }
         {
-            struct finding f = find(buffer_bytes(&b));
+            struct finding f = finding_of(buffer_bytes(&b));
 
             cr_assert(f.verdict != FRAME_PARTIAL && f.used == b.len);
             free(f.line);
