@@ -21,11 +21,11 @@ endif
 # On some releases msgpack-c is called msgpack, on later ones msgpack-c.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpackc)
 
-# What each ring may link. core knows no paho, no libconfig, no LMDB.
+# What each ring may link. core knows no paho and no libconfig.
 LIBS_base := -lcrypto
 LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
-LIBS_core := -lpcre2-8 -lprotobuf-c $(LIBS_wire)
-LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -llmdb $(LIBS_core)
+LIBS_core := -lxxhash -lpcre2-8 -lprotobuf-c $(LIBS_wire)
+LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig $(LIBS_core)
 
 RINGS    := base wire core edge
 PROGRAMS := outputd outputctl trackersim
@@ -105,6 +105,11 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libba
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
 
+# Its clients are libmosquitto's, so that they have no code in common with the service's.
+$(BUILD)/tests/chaos: $(call objects,tests/chaos) $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
+
 # The fuzzers, built with clang by `make fuzz`.
 $(BUILD)/acks: $(BUILD)/obj/tests/fuzz/acks.o $(RING_LIBS)
 	$(CC) -o $@ $^ $(LDFLAGS) -fsanitize=fuzzer $(LIBS_edge)
@@ -126,14 +131,15 @@ help:
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make fuzz       every framer and its patterns under libFuzzer, FUZZ_SECONDS=60 each'
+	@echo 'make chaos      a quarter of an hour of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 90 %'
 	@echo 'make deps       install all packages that any of these needs'
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench
+.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos
 deps:
-	@.ci/deps run test lint fuzz bench
+	@.ci/deps run test lint fuzz bench chaos
 deps-fuzz:
 	@.ci/deps run fuzz
 deps-run:
@@ -144,6 +150,8 @@ deps-lint:
 	@.ci/deps run test lint
 deps-bench:
 	@.ci/deps run bench
+deps-chaos:
+	@.ci/deps run chaos
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run
@@ -210,6 +218,12 @@ bench: deps-bench
 	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BUILD)/bench/render
 	@BUILD=$(BUILD) tests/bench/render.sh
 	@BUILD=$(BUILD) tests/bench/run.sh
+
+# Says its seed; SEED= replays the plan. Shorter: make chaos SERVICE_KILLS=20 BROKER_KILLS=5
+.PHONY: chaos
+chaos: deps-chaos
+	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/chaos
+	@BUILD=$(BUILD) $(BUILD)/tests/chaos
 
 .PHONY: clean
 clean:

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "core/counters.h"
+#include "core/journal_kind.h"
 #include "core/registry.h"
 #include "core/store.h"
 
@@ -35,14 +36,7 @@ struct engine_config {
 
 /* --- effects --- */
 
-enum journal_kind {
-    JOURNAL_REQUEST, /* by request id: until its reply is delivered */
-    JOURNAL_ANSWER,  /* by request id: for the dedup window */
-    JOURNAL_STATES,  /* by tracker id: last acked states */
-    JOURNAL_SESSION, /* number 0: what the session at the broker is subscribed to; not the engine's */
-    JOURNAL_KIND_COUNT,
-};
-
+/* Leaves only when the journal has what was staged for it until now. */
 struct engine_command {
     uint64_t id;
     struct bytes topic;
@@ -54,6 +48,7 @@ struct engine_command {
 
 struct engine_reply {
     uint64_t id;
+    bool waits; /* for the journal as a command does; else it may leave though nothing can be written */
     struct bytes topic;
     struct bytes payload;
     struct bytes correlation; /* data NULL: none */
@@ -147,12 +142,14 @@ void engine_command_sent(struct engine *e, uint64_t id, struct instant now);
 void engine_command_refused(struct engine *e, uint64_t id, struct instant now);
 void engine_reply_delivered(struct engine *e, uint64_t id);
 
-/* What was staged for the journal since the last call is in it / could not be written. */
+/* What was staged for the journal until now is in it / could not be written yet. In the second case new requests, those
+ * of this turn too, get code 8; what the journal knows of goes on, but nothing of it leaves before it can be written.
+ */
 void engine_journal_committed(struct engine *e);
 void engine_journal_failed(struct engine *e, struct instant now);
 
-/* The outbox has no room to spare: new requests get code 8. */
-void engine_set_outbox_full(struct engine *e, bool full);
+/* Outbox or journal have no room to spare: new requests get code 8. */
+void engine_set_full(struct engine *e, bool full);
 
 /* The clock moved. */
 void engine_tick(struct engine *e, struct instant now);

@@ -43,7 +43,7 @@ struct pending {
     struct request_key key;
     bool correlated; /* it has Correlation Data or a request_id */
     bool dup;        /* the PUBLISH was marked as a redelivery */
-    bool journaled;  /* a record of it is in the journal, or on its way */
+    bool committed;  /* a record of it is in the journal */
     bool took_token; /* of its user's rate limit; a duplicate gives it back */
     struct route route;
     struct instant arrived;

@@ -71,6 +71,7 @@ struct config {
     char *profiles_path;
     char *journal_path;
     uint32_t journal_size_mb;
+    bool journal_sync; /* each commit waits for the disk */
     enum log_level log_level;
     bool log_json;
     struct mqtt_options mqtt; /* of the broker section, ready for mqtt_new */

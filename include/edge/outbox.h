@@ -24,10 +24,13 @@ struct outbox;
 struct outbox *outbox_new(const struct outbox_events *events);
 void outbox_free(struct outbox *o); /* takes NULL */
 
-/* All of these copy what they are given. */
+/* All of these copy what they are given. Commands, and replies that wait for the journal, are held. */
 void outbox_put_command(struct outbox *o, const struct engine_command *command);
 void outbox_put_reply(struct outbox *o, const struct engine_reply *reply);
 void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload);
+
+/* The journal has all that was staged for it until now: what is held may leave. */
+void outbox_release(struct outbox *o);
 
 /* Takes a command out that was not sent yet. */
 void outbox_cancel(struct outbox *o, uint64_t id);

@@ -98,25 +98,34 @@ static void unlink_unsaved(struct pending *p)
     p->next_fresh = NULL;
 }
 
+static bool has_no_record(const struct engine *e, const struct pending *p)
+{
+    return e->journal_down && !p->committed;
+}
+
 void engine_journal_request(struct engine *e, struct pending *p)
 {
     struct buffer record = {0};
 
+    if (has_no_record(e, p))
+        return;
     pending_to_record(p, e->now, &record);
     e->effects.journal_put(e->effects.ctx, JOURNAL_REQUEST, p->id, buffer_bytes(&record));
     buffer_release(&record);
-    p->journaled = true;
     link_unsaved(e, p);
 }
 
 void engine_journal_committed(struct engine *e)
 {
-    while (e->unsaved)
+    while (e->unsaved) {
+        e->unsaved->committed = true;
         unlink_unsaved(e->unsaved);
+    }
     e->journal_down = false;
 }
 
-/* Nothing of this turn is in the journal, so nothing of it may leave: what was accepted or due is given up. */
+/* What the journal has never heard of is given up, and its staged records with it. Of the rest it holds an earlier
+ * state: another outcome might come of that after a crash, so none is told before the journal can be written again. */
 void engine_journal_failed(struct engine *e, struct instant now)
 {
     e->now = now;
@@ -126,8 +135,10 @@ void engine_journal_failed(struct engine *e, struct instant now)
         struct pending *p = e->unsaved;
 
         unlink_unsaved(p);
-        if (p->state == PENDING_QUEUED || p->state == PENDING_STAGED)
-            engine_settle(e, p, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT);
+        if (p->committed)
+            continue;
+        e->effects.journal_delete(e->effects.ctx, JOURNAL_REQUEST, p->id);
+        engine_settle(e, p, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT);
     }
 }
 
@@ -206,6 +217,8 @@ static void journal_answer(struct engine *e, const struct pending *p)
 {
     struct buffer record = {0};
 
+    if (has_no_record(e, p))
+        return;
     buffer_put_u8(&record, RECORD_VERSION);
     buffer_put(&record, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
     buffer_put_be(&record, p->code, 4);
@@ -226,14 +239,15 @@ void engine_completed(void *ctx, struct pending *p)
     count_outcome(e, p->outcome);
     emit_settled(e, p);
     journal_answer(e, p);
-    engine_finish(e, p);
+    engine_finish(e, p, false);
 }
 
-void engine_finish(struct engine *e, struct pending *p)
+void engine_finish(struct engine *e, struct pending *p, bool repeats)
 {
     struct buffer payload = {0};
     struct engine_reply reply = {
         .id = p->id,
+        .waits = p->committed || repeats,
         .topic = p->route.topic,
         .correlation = p->route.correlation,
         .content_type = encoding_content_type(p->route.encoding),
@@ -347,9 +361,9 @@ void engine_message(struct engine *e, const struct engine_message *message, stru
     engine_ack(e, message);
 }
 
-void engine_set_outbox_full(struct engine *e, bool full)
+void engine_set_full(struct engine *e, bool full)
 {
-    e->outbox_full = full;
+    e->full = full;
 }
 
 /* --- looking in --- */

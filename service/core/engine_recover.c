@@ -84,7 +84,7 @@ static void recover_turn(struct engine *e, struct pending *p, const struct regis
     p->echo = buffer_bytes(&echo);
 }
 
-/* Only a journal that has lost a turn holds two for one tracker: the earlier one has ended, nobody knows how. */
+/* No journal of ours holds two for one tracker; were it so, nobody would know how the earlier one has ended. */
 static void end_earlier(struct engine *e, int32_t tracker_id)
 {
     const struct tracker *tracker = trackers_find(&e->trackers, tracker_id);
@@ -146,7 +146,7 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
     p->deadline.kind = TIMER_DEADLINE;
     if (p->state == PENDING_SETTLED) {
         recover_refusal(e, p);
-        engine_finish(e, p);
+        engine_finish(e, p, false);
         return 0;
     }
     if (p->state == PENDING_QUEUED)

@@ -164,7 +164,7 @@ struct judgement engine_judgement(struct engine *e, const struct pending *p)
         .output = p->command.output,
         .output_count = p->command.output_count,
         .online = !e->presence_known || (tracker && tracker->online),
-        .out_of_service = e->draining || e->journal_down || e->outbox_full,
+        .out_of_service = e->draining || e->journal_down || e->full,
     };
 }
 
@@ -200,7 +200,7 @@ static void refuse(struct engine *e, struct pending *p, enum code code)
     e->counters.requests_refused++;
     event = engine_event_of(p, EVENT_REQUEST_REFUSED);
     engine_emit(e, &event);
-    engine_finish(e, p);
+    engine_finish(e, p, false);
 }
 
 static void take_request(struct engine *e, struct incoming *in)
@@ -285,7 +285,7 @@ void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict,
         drop_duplicate(e, p, "answered");
         p->code = code;
         p->outcome = outcome;
-        engine_finish(e, p);
+        engine_finish(e, p, true);
         return;
     }
 }

@@ -36,15 +36,17 @@ struct engine {
     bool presence_was_known; /* at some time since the start */
     bool draining;
     bool journal_down;
-    bool outbox_full;
+    bool full; /* outbox or journal */
 };
 
 /* One outcome for a request that is in a lane. */
 void engine_settle(struct engine *e, struct pending *p, enum code code, enum outcome outcome);
 
-/* Journals, answers and frees a request that is in no lane (any more). */
-void engine_finish(struct engine *e, struct pending *p);
+/* Journals, answers and frees a request that is in no lane (any more). What it is answered rests on the journal where
+ * that has a record of it, or it repeats an earlier answer: then the reply waits. */
+void engine_finish(struct engine *e, struct pending *p, bool repeats);
 
+/* Stages its record. While nothing can be written there is none of a request that the journal does not know. */
 void engine_journal_request(struct engine *e, struct pending *p);
 
 /* A judgement about this request as things stand now. */

@@ -77,8 +77,6 @@ void engine_turn(void *ctx, struct pending *p)
         engine_settle(e, p, code, OUTCOME_NOT_SENT);
     else if (p->deadline_ms <= e->now.mono_ms)
         engine_settle(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT);
-    else if (e->journal_down)
-        engine_settle(e, p, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT); /* its command would have no record */
     else if ((r = render_and_stage(e, p, &j)) < 0)
         engine_settle(e, p, r == -EDOM ? CODE_NOT_SUPPORTED : CODE_WRONG_STATUS, OUTCOME_NOT_SENT);
 }

@@ -176,7 +176,7 @@ struct pending *pending_from_record(struct bytes record, struct instant now, uin
     p->code = (enum code)reader_be(&r, 4);
     p->outcome = (enum outcome)reader_be(&r, 1);
     p->bad = (unsigned)reader_be(&r, 4);
-    p->journaled = true;
+    p->committed = true;
     if (reader_is_done(&r) && p->state <= PENDING_SETTLED && p->route.encoding <= ENCODING_MSGPACK &&
         p->route.topic.data && p->outcome <= OUTCOME_UNKNOWN)
         return p;

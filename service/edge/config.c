@@ -19,6 +19,7 @@ struct raw {
     const char *profiles_path;
     const char *journal_path;
     uint32_t journal_size_mb;
+    const char *journal_sync;
     const char *http_listen;
     bool http_api;
     const char *state_source;
@@ -124,7 +125,8 @@ static const struct conf_key limits_keys[] = {
 
 static const struct conf_key journal_keys[] = {
     {"path", CONF_TEXT, offsetof(struct raw, journal_path), false, 0, 0},
-    {"size_mb", CONF_UINT, offsetof(struct raw, journal_size_mb), false, 1, MILLION},
+    {"size_mb", CONF_UINT, offsetof(struct raw, journal_size_mb), false, 8, 16384},
+    {"sync", CONF_TEXT, offsetof(struct raw, journal_sync), false, 0, 0},
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -284,6 +286,9 @@ static void check_texts(struct reading *r)
     r->c->log_json = strcmp(r->raw.log_format, "json") == 0;
     if (!r->c->log_json && strcmp(r->raw.log_format, "text") != 0)
         mistake(r, "log.format", "must be text or json");
+    r->c->journal_sync = strcmp(r->raw.journal_sync, "batch") == 0;
+    if (!r->c->journal_sync && strcmp(r->raw.journal_sync, "none") != 0)
+        mistake(r, "journal.sync", "must be none or batch");
     if (strcmp(r->raw.registry_source, "file") != 0)
         mistake(r, "registry.source", "must be file");
     if (strcmp(r->raw.state_source, "memory") != 0)
@@ -462,7 +467,8 @@ static void set_defaults(struct reading *r)
         .registry_path = "registry.cfg",
         .profiles_path = "profiles",
         .journal_path = "/var/lib/outputd",
-        .journal_size_mb = 1024,
+        .journal_size_mb = 256,
+        .journal_sync = "none",
         .http_listen = "127.0.0.1:9108",
         .state_source = "memory",
         .log_level = "info",

@@ -13,6 +13,7 @@ enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE };
 struct entry {
     TAILQ_ENTRY(entry) link;
     enum entry_kind kind;
+    bool held;
     uint64_t id;
     uint64_t deadline_ms; /* commands */
     uint8_t id_bytes[8];  /* commands: the Correlation Data */
@@ -26,10 +27,11 @@ enum { TOKENS = 65536 };
 
 struct outbox {
     struct outbox_events events;
+    struct entry_list held; /* for the journal */
     struct entry_list waiting;
     struct entry_list sent; /* in the order in which they were */
-    struct map commands;    /* waiting ones, by id */
-    size_t waiting_count;
+    struct map commands;    /* held and waiting ones, by id */
+    size_t waiting_count;   /* held ones, too */
     size_t sent_count;
     size_t bytes;
     struct entry *by_token[TOKENS];
@@ -41,6 +43,7 @@ struct outbox *outbox_new(const struct outbox_events *events)
 
     CHECK(o);
     o->events = *events;
+    TAILQ_INIT(&o->held);
     TAILQ_INIT(&o->waiting);
     TAILQ_INIT(&o->sent);
     return o;
@@ -60,6 +63,7 @@ void outbox_free(struct outbox *o)
 {
     if (!o)
         return;
+    free_list(&o->held);
     free_list(&o->waiting);
     free_list(&o->sent);
     map_release(&o->commands);
@@ -78,7 +82,8 @@ static struct bytes keep(uint8_t **at, struct bytes run)
     return kept;
 }
 
-static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, const struct mqtt_publish *publish)
+static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, bool held,
+                         const struct mqtt_publish *publish)
 {
     size_t runs = publish->topic.len + publish->payload.len + publish->response_topic.len + publish->correlation.len +
                   publish->content_type.len;
@@ -86,14 +91,14 @@ static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, co
     uint8_t *at = (uint8_t *)(entry + 1);
 
     CHECK(entry);
-    *entry = (struct entry){.kind = kind, .id = id, .size = sizeof *entry + runs, .publish = *publish};
+    *entry = (struct entry){.kind = kind, .held = held, .id = id, .size = sizeof *entry + runs, .publish = *publish};
     o->bytes += entry->size;
     entry->publish.topic = keep(&at, publish->topic);
     entry->publish.payload = keep(&at, publish->payload);
     entry->publish.response_topic = keep(&at, publish->response_topic);
     entry->publish.correlation = keep(&at, publish->correlation);
     entry->publish.content_type = keep(&at, publish->content_type);
-    TAILQ_INSERT_TAIL(&o->waiting, entry, link);
+    TAILQ_INSERT_TAIL(held ? &o->held : &o->waiting, entry, link);
     o->waiting_count++;
     return entry;
 }
@@ -107,7 +112,7 @@ void outbox_put_command(struct outbox *o, const struct engine_command *command)
         .content_type = command->content_type,
         .qos = 1,
     };
-    struct entry *entry = put(o, ENTRY_COMMAND, command->id, &publish);
+    struct entry *entry = put(o, ENTRY_COMMAND, command->id, true, &publish);
 
     entry->deadline_ms = command->deadline_ms;
     for (size_t i = 0; i < sizeof entry->id_bytes; i++)
@@ -126,7 +131,7 @@ void outbox_put_reply(struct outbox *o, const struct engine_reply *reply)
         .qos = 1,
     };
 
-    put(o, ENTRY_REPLY, reply->id, &publish);
+    put(o, ENTRY_REPLY, reply->id, reply->waits, &publish);
 }
 
 void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload)
@@ -139,7 +144,16 @@ void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload
         .retain = true,
     };
 
-    put(o, ENTRY_STATE, 0, &publish);
+    put(o, ENTRY_STATE, 0, false, &publish);
+}
+
+void outbox_release(struct outbox *o)
+{
+    struct entry *entry;
+
+    TAILQ_FOREACH(entry, &o->held, link)
+    entry->held = false;
+    TAILQ_CONCAT(&o->waiting, &o->held, link);
 }
 
 /* --- taking out --- */
@@ -152,7 +166,7 @@ static void free_entry(struct outbox *o, struct entry *entry)
 
 static void remove_waiting(struct outbox *o, struct entry *entry)
 {
-    TAILQ_REMOVE(&o->waiting, entry, link);
+    TAILQ_REMOVE(entry->held ? &o->held : &o->waiting, entry, link);
     o->waiting_count--;
     if (entry->kind == ENTRY_COMMAND)
         map_remove(&o->commands, entry->id);

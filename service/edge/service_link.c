@@ -199,6 +199,7 @@ static void unsubscribe_gone(struct service *s)
     CHECK(names);
     for (const char *at = (const char *)s->gone.data; at < end; at += strlen(at) + 1)
         names[count++] = at;
+    s->has_backlog = true;
     if (mqtt_unsubscribe(s->mqtt, names, count) == -ENOTCONN)
         link_lost(s); /* one that was not there is not missed */
     free(names);
@@ -220,7 +221,7 @@ static int subscribe(struct service *s)
     note_gone(s, &s->filters, &names);
     buffer_release(&s->filters);
     s->filters = names;
-    if (!s->journal_down)
+    if (names.len <= journal_record_max(s->journal))
         journal_put(s->journal, JOURNAL_SESSION, 0, buffer_bytes(&names));
     return 0;
 }

@@ -1,11 +1,12 @@
-/* The service's inside, shared by its files: service.c (life and loop), service_link.c (the connection),
+/* The service's inside, shared by its files: service.c (life and signals), service_turn.c (one
+ * turn of the loop), service_link.c (the connection),
  * service_files.c (reload), service_report.c (what people see). */
 #ifndef EDGE_SERVICE_STATE_H
 #define EDGE_SERVICE_STATE_H
 
 #include <sys/stat.h>
 
-#include "edge/journal.h"
+#include "edge/journal_file.h"
 #include "edge/outbox.h"
 #include "edge/world.h"
 
@@ -15,7 +16,8 @@ struct service {
     struct config *current; /* limits, timeouts and log, as last read */
     struct engine *engine;
     struct outbox *outbox;
-    struct journal *journal;
+    struct journal_file *journal_file;
+    struct journal *journal; /* in it */
     struct mqtt *mqtt;
     struct mqtt_handlers handlers;
     int signal_fd;
@@ -43,9 +45,9 @@ struct service {
     uint64_t registry_checked_ms;
 
     /* journal */
-    bool journal_down;
-    uint64_t journal_tried_ms;
-    uint64_t committed_ms;
+    bool journal_down; /* what is staged could not be written, and waits */
+    bool journal_full;
+    uint64_t committed_ms; /* or tried to */
 
     uint64_t stats_sent_ms;
     uint64_t started_ms;
@@ -53,6 +55,14 @@ struct service {
     bool stop;
     uint64_t stop_at_ms; /* at the latest */
 };
+
+/* service_turn.c */
+/* Engine and outbox, and what they tell each other. */
+void turn_make_engine(struct service *s, uint64_t first_id);
+/* One turn; `first` is called in it before anything else, where it is not NULL. True: there is more to do at once. */
+bool turn_run(struct service *s, void (*first)(struct service *s));
+/* How long the next one may be waited for, unless something comes. */
+int turn_wait_ms(const struct service *s);
 
 /* service_link.c */
 void link_init(struct service *s);

@@ -187,9 +187,9 @@ Test(engine_checks, check_16_an_offline_tracker_is_213)
 
 Test(engine_checks, check_17_no_room_in_the_outbox_is_8)
 {
-    engine_set_outbox_full(stage->engine, true);
+    engine_set_full(stage->engine, true);
     REFUSED(CODE_QUEUE_ERROR, .tracker = TRACKER_JSON, .output = 1);
-    engine_set_outbox_full(stage->engine, false);
+    engine_set_full(stage->engine, false);
     stage_set(TRACKER_JSON, 1, true);
     expect_command(TRACKER_JSON, "1 on");
 }
@@ -238,7 +238,7 @@ Test(engine_checks, the_first_check_that_fails_is_the_reply)
     refused(&r, CODE_UNKNOWN_MODEL);
     t->model = "generic_json";
     stage_offline(TRACKER_JSON);
-    engine_set_outbox_full(stage->engine, true);
+    engine_set_full(stage->engine, true);
     stage_reload();
     refused(&r, CODE_NOT_SUPPORTED);
     r.output = 3;

@@ -161,7 +161,7 @@ Test(engine_recheck, the_rate_limit_is_not_charged_again)
 
 Test(engine_recheck, a_limit_on_new_requests_does_not_touch_it)
 {
-    engine_set_outbox_full(stage->engine, true);
+    engine_set_full(stage->engine, true);
     stage_ack(before);
     expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
     expect_command(TRACKER_JSON, "2 on");

@@ -108,7 +108,7 @@ Test(pending, comes_back_from_its_record)
 
         cr_assert_not_null(back);
         expect_same(p, back);
-        cr_assert(back->journaled);
+        cr_assert(back->committed);
         pending_free(back);
         pending_free(p);
         buffer_release(&record);

@@ -142,6 +142,8 @@ void sender_put_command(uint64_t id, uint64_t deadline_ms)
                                                                .ack_topic = bytes_of_text("ack/here"),
                                                                .content_type = bytes_of_text("application/json"),
                                                                .deadline_ms = deadline_ms});
+    if (!sender.journal_is_late)
+        outbox_release(sender.outbox);
 }
 
 void sender_put_reply(uint64_t id)
@@ -154,4 +156,6 @@ void sender_put_reply(uint64_t id)
                                                            .payload = bytes_of_text(payload),
                                                            .correlation = bytes_of("\0\xFFx", 3),
                                                            .content_type = "application/msgpack"});
+    if (!sender.journal_is_late)
+        outbox_release(sender.outbox);
 }

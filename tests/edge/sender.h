@@ -34,6 +34,7 @@ struct sender {
     int delivered[SENDER_IDS];
     bool has_why; /* the last command that was refused, or reply that was delivered, came with a reason */
     size_t most_unacknowledged;
+    bool journal_is_late; /* what is put from here on is not released */
 };
 
 extern struct sender sender;

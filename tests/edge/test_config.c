@@ -65,7 +65,7 @@ static const struct {
     NUMBER(limits.ack_partial_bytes_max, 2048),
     NUMBER(limits.user_burst, 100),
     NUMBER(stats_interval_s, 5),
-    NUMBER(journal_size_mb, 1024),
+    NUMBER(journal_size_mb, 256),
 };
 
 static void expect_defaults(const struct config *c)
@@ -83,6 +83,7 @@ static void expect_defaults(const struct config *c)
     cr_expect_str_eq(c->journal_path, "/var/lib/outputd");
     cr_expect_eq(c->log_level, LOG_INFO);
     cr_expect_not(c->log_json);
+    cr_expect_not(c->journal_sync);
     cr_expect_null(c->mqtt.username);
     cr_expect_null(c->mqtt.password);
     cr_expect_null(c->mqtt.tls.ca_file);
@@ -166,6 +167,7 @@ static const struct {
     {"limits", "reply_topics", "OUTPUTD_LIMITS_REPLY_TOPICS", true},
     {"journal", "path", "OUTPUTD_JOURNAL_PATH", true},
     {"journal", "size_mb", "OUTPUTD_JOURNAL_SIZE_MB", false},
+    {"journal", "sync", "OUTPUTD_JOURNAL_SYNC", true},
     {"http", "listen", "OUTPUTD_HTTP_LISTEN", true},
     {"http", "api", "OUTPUTD_HTTP_API", false},
     {"state", "source", "OUTPUTD_STATE_SOURCE", true},

@@ -58,6 +58,7 @@ Test(config_values, the_environment_overrides_the_file)
     setenv("OUTPUTD_LOG_FORMAT", "json", 1);
     setenv("OUTPUTD_TOPICS_STATS_INTERVAL_S", "0", 1);
     setenv("OUTPUTD_JOURNAL_PATH", "/tmp/journal", 1);
+    setenv("OUTPUTD_JOURNAL_SYNC", "batch", 1);
     c = read_config("instance = \"first\"; broker: { url = [\"mqtt://a:1\", \"mqtt://b:2\"]; protocol = 5;\n"
                     "tls: { verify = true; }; }; limits: { user_rate = 7; reply_topics = [\"a\", \"b\"]; };\n"
                     "log: { level = \"error\"; format = \"text\"; }; topics: { stats_interval_s = 9; };\n"
@@ -75,6 +76,7 @@ Test(config_values, the_environment_overrides_the_file)
     cr_expect(c->log_json);
     cr_expect_eq(c->stats_interval_s, 0);
     cr_expect_str_eq(c->journal_path, "/tmp/journal");
+    cr_expect(c->journal_sync);
     config_free(c);
 }
 
@@ -126,7 +128,7 @@ Test(config_values, a_bad_value_of_the_file_is_a_mistake_at_its_line)
          "FOLDER/outputd.cfg:3: drain_ms must be a whole number from 0 to 3600000\n"},
         {"engine: { pending_max = 4294967297; };", ":1: this number is beyond 32 bits\n"},
         {"limits: { user_rate = -1; };", ":1: user_rate must be a number from 0 to 1000000\n"},
-        {"journal: { size_mb = 0; };", ":1: size_mb must be a whole number from 1 to 1000000\n"},
+        {"journal: { size_mb = 0; };", ":1: size_mb must be a whole number from 8 to 16384\n"},
         {"broker: {\nurl = []; };", ":2: broker.url names no broker\n"},
         {"broker: {\nurl = \"127.0.0.1:1883\"; };",
          ":2: broker.url must start with mqtt://, mqtts://, ws:// or wss://\n"},
@@ -142,6 +144,7 @@ Test(config_values, a_bad_value_of_the_file_is_a_mistake_at_its_line)
         {"limits: {\nreply_topics = [\"a/#\", \"a/#/b\"]; };",
          ":2: limits.reply_topics holds what is no topic filter\n"},
         {"log: {\nlevel = \"loud\"; };", ":2: log.level must be error, warning, info or debug\n"},
+        {"journal: { sync = \"always\"; };", ":1: journal.sync must be none or batch\n"},
         {"log: { format = \"xml\"; };", ":1: log.format must be text or json\n"},
         {"registry: {\nsource = \"postgres\"; };", ":2: registry.source must be file\n"},
         {"state: { source = \"redis\"; };", ":1: state.source must be memory\n"},

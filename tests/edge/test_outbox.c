@@ -161,6 +161,7 @@ Test(outbox, what_can_never_be_sent_is_refused_and_holds_nobody_up)
                                                            .topic = bytes_of_text("reply"),
                                                            .payload = bytes_of(large, sizeof large),
                                                            .content_type = "application/json"});
+    outbox_release(sender.outbox);
     cr_assert_eq(outbox_flush(sender.outbox, sender.m, 0), 0);
     cr_expect_eq(sender.refused[1], 1);
     cr_expect_eq(sender.sent[1], 0);
@@ -195,4 +196,50 @@ Test(outbox, an_acknowledgement_that_says_no_refuses_the_command_and_ends_the_re
     cr_expect_eq(sender.delivered[2], 1);
     cr_expect(sender.has_why);
     cr_expect_eq(outbox_count(sender.outbox), 0);
+}
+
+/* --- what waits for the journal --- */
+
+static void put_waiting_reply(uint64_t id)
+{
+    outbox_put_reply(sender.outbox, &(struct engine_reply){.id = id,
+                                                           .waits = true,
+                                                           .topic = bytes_of_text("reply"),
+                                                           .payload = bytes_of_text("reply that waits"),
+                                                           .content_type = "application/json"});
+}
+
+Test(outbox, commands_and_replies_that_wait_are_held_until_the_journal_has_them)
+{
+    sender_hear_all();
+    sender.journal_is_late = true;
+    sender_put_command(1, SENDER_FAR_MS);
+    put_waiting_reply(2);
+    sender_put_reply(3); /* rests on nothing that the journal knows */
+    cr_expect_eq(outbox_count(sender.outbox), 3);
+    cr_expect_eq(outbox_flush(sender.outbox, sender.m, 0), 0, "what is held is nothing to be waited for");
+    cr_expect_eq(outbox_unacknowledged(sender.outbox), 1);
+    cr_expect_eq(sender.sent[1], 0);
+    outbox_release(sender.outbox);
+    sender_run(3);
+    cr_expect_eq(sender.sent[1], 1);
+    cr_expect_eq(sender.delivered[2], 1);
+    cr_expect_eq(sender.delivered[3], 1);
+}
+
+Test(outbox, what_is_held_can_be_cancelled_and_outlives_a_lost_connection)
+{
+    sender.journal_is_late = true;
+    sender_put_command(1, SENDER_FAR_MS);
+    sender_put_command(2, SENDER_FAR_MS);
+    put_waiting_reply(3);
+    outbox_cancel(sender.outbox, 1);
+    outbox_disconnected(sender.outbox);
+    cr_expect_eq(outbox_count(sender.outbox), 2);
+    outbox_release(sender.outbox);
+    sender_run(0);
+    cr_expect_eq(sender.sent[1], 0);
+    cr_expect_eq(sender.sent[2], 1);
+    cr_expect_eq(sender.delivered[3], 1);
+    cr_expect_eq(outbox_bytes(sender.outbox), 0);
 }

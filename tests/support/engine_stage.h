@@ -84,6 +84,7 @@ struct stage_command {
 
 struct stage_reply {
     uint64_t id;
+    bool waits;
     char *topic;
     char *correlation; /* NULL: none */
     const char *content_type;
@@ -191,8 +192,10 @@ void stage_deliver(void);        /* the broker acknowledges every reply that has
 void stage_turn(void);           /* tick, commit, send */
 
 void stage_journal_breaks(void); /* from the next commit on */
-void stage_journal_works(void);
-size_t stage_journal_count(enum journal_kind kind); /* committed records */
+void stage_journal_works(void);  /* from the next commit on */
+bool stage_journal_is_down(void);
+void stage_journal_forge(uint64_t id, int32_t tracker); /* the record of a request is of this tracker now */
+size_t stage_journal_count(enum journal_kind kind);     /* committed records */
 bool stage_journal_has(enum journal_kind kind, uint64_t id);
 
 /* The process ends and starts again: what was not committed is gone, and so is what had not left. Presence is to be

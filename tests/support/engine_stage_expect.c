@@ -219,6 +219,7 @@ const struct stage_reply *hear_reply(const struct engine_reply *wanted)
     struct heard heard = {
         .kind = HEARD_REPLY,
         .reply = {.id = wanted->id,
+                  .waits = wanted->waits,
                   .topic = bytes_dup(wanted->topic),
                   .correlation = dup_or_null(wanted->correlation),
                   .content_type = wanted->content_type,

@@ -1,0 +1,309 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "journal_state.h"
+
+/* --- batches --- */
+
+int journal_read_ring(struct journal *j, uint64_t position, void *to, size_t len)
+{
+    uint64_t at = position % j->ring;
+    size_t first = len < j->ring - at ? len : (size_t)(j->ring - at);
+    int r = j->disk.read(j->disk.ctx, RING_AT + at, to, first);
+
+    if (r == 0 && first < len)
+        r = j->disk.read(j->disk.ctx, RING_AT, (uint8_t *)to + first, len - first);
+    return r < 0 ? journal_fail(j, r, "the journal cannot be read") : 0;
+}
+
+uint64_t journal_hash_batch(const struct batch_head *head)
+{
+    return XXH3_64bits(&head->position, sizeof *head - sizeof head->hash + head->len);
+}
+
+enum { WINDOW = 64 * 1024 };
+
+/* This part of the ring, borrowed until the next call. It is read in larger pieces than asked for, but not beyond the
+ * head, where it will be written. NULL: -EIO. */
+static const uint8_t *look(struct journal *j, uint64_t position, size_t len, int *r)
+{
+    uint64_t end = j->loaded ? j->head : position + j->ring;
+    size_t want = len > WINDOW ? len : WINDOW;
+
+    *r = 0;
+    if (position >= j->window_at && position + len <= j->window_at + j->window.len)
+        return j->window.data + (position - j->window_at);
+    want = want > end - position ? (size_t)(end - position) : want;
+    CHECK(len <= want);
+    buffer_clear(&j->window);
+    *r = journal_read_ring(j, position, buffer_room(&j->window, want), want);
+    if (*r < 0)
+        return NULL;
+    j->window.len = want;
+    j->window_at = position;
+    return j->window.data;
+}
+
+static bool is_head_of(const struct batch_head *head, const struct journal *j, uint64_t position)
+{
+    return head->magic == BATCH_MAGIC && head->position == position && head->len % ALIGNMENT == 0 &&
+           head->len <= j->ring - sizeof *head;
+}
+
+const struct batch_head *journal_batch_at(struct journal *j, uint64_t position, int *r)
+{
+    const struct batch_head *head;
+    size_t len;
+
+    head = (const struct batch_head *)(const void *)look(j, position, sizeof *head, r);
+    if (!head || !is_head_of(head, j, position))
+        return NULL;
+    len = head->len;
+    head = (const struct batch_head *)(const void *)look(j, position, sizeof *head + len, r);
+    return head && head->hash == journal_hash_batch(head) ? head : NULL;
+}
+
+bool journal_next_entry(const struct batch_head *head, size_t *at, struct entry_head *entry, int *r)
+{
+    size_t left = head->len - *at;
+
+    *r = 0;
+    if (left == 0)
+        return false;
+    *r = -EBADMSG;
+    if (left < sizeof *entry)
+        return false;
+    memcpy(entry, (const uint8_t *)(head + 1) + *at, sizeof *entry);
+    if (entry->kind >= JOURNAL_KIND_COUNT || entry->what > ENTRY_DELETE || journal_entry_size(entry->len) > left)
+        return false;
+    *at += journal_entry_size(entry->len);
+    *r = 0;
+    return true;
+}
+
+int journal_apply(struct journal *j, const struct batch_head *head)
+{
+    struct entry_head entry;
+    size_t at = 0;
+    size_t before = 0;
+    int r;
+
+    for (; journal_next_entry(head, &at, &entry, &r); before = at) {
+        uint64_t size = at - before;
+        struct map *index = &j->index[entry.kind];
+        const void *was;
+
+        if (entry.what == ENTRY_PUT) {
+            was = map_put(index, entry.id, journal_place(j, head->position + sizeof *head + before, size));
+            j->live += size;
+        } else {
+            was = map_remove(index, entry.id);
+        }
+        j->live -= was ? journal_place_size(was) : 0;
+    }
+    return r;
+}
+
+/* --- slots --- */
+
+static uint64_t slot_hash(const struct slot *slot)
+{
+    return XXH3_64bits(slot, sizeof *slot - sizeof slot->hash);
+}
+
+int journal_save_tail(struct journal *j)
+{
+    struct slot slot = {.magic = SLOT_MAGIC, .version = JOURNAL_VERSION, .ring = j->ring, .tail = j->tail};
+    int r;
+
+    slot.hash = slot_hash(&slot);
+    r = j->disk.write(j->disk.ctx, (uint64_t)j->slot * SLOT_DISTANCE, &slot, sizeof slot);
+    if (r == 0)
+        r = journal_sync(j);
+    if (r < 0)
+        return journal_fail(j, r, "the journal cannot be written");
+    j->slot = (j->slot + 1) % SLOT_COUNT;
+    j->saved_tail = j->tail;
+    return 0;
+}
+
+int journal_format(struct journal *j)
+{
+    int r = journal_save_tail(j);
+
+    return r < 0 ? r : journal_save_tail(j);
+}
+
+static int refuse_slots(struct journal *j, const struct slot slots[SLOT_COUNT])
+{
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        if (slots[i].magic == SLOT_MAGIC && slots[i].version != JOURNAL_VERSION) {
+            journal_fail(j, 0, "a journal of another version of outputd: end its requests with that one first");
+            return -EBADMSG;
+        }
+    }
+    journal_fail(j, 0, "not a journal, or its beginning is damaged");
+    return -EBADMSG;
+}
+
+/* The newest slot that is whole. While one is written the other one is. */
+static int read_slots(struct journal *j)
+{
+    struct slot slots[SLOT_COUNT];
+    const struct slot *best = NULL;
+
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
+        const struct slot *slot = &slots[i];
+        int r = j->disk.read(j->disk.ctx, (uint64_t)i * SLOT_DISTANCE, &slots[i], sizeof slots[i]);
+
+        if (r < 0)
+            return journal_fail(j, r, "the journal cannot be read");
+        if (slot->magic != SLOT_MAGIC || slot->version != JOURNAL_VERSION || slot->hash != slot_hash(slot))
+            continue;
+        if (!best || slot->tail > best->tail) {
+            best = slot;
+            j->slot = (i + 1) % SLOT_COUNT;
+        }
+    }
+    if (!best)
+        return refuse_slots(j, slots);
+    if (best->ring != j->ring) {
+        journal_fail(j, 0, "the journal is not as long as it says that it is");
+        return -EBADMSG;
+    }
+    j->tail = j->saved_tail = best->tail;
+    return 0;
+}
+
+/* --- loading --- */
+
+/* Is there a batch of this lap behind one that is not whole? Then that one is damage. Batches begin anywhere. */
+static bool something_follows(struct journal *j, uint64_t end, int *r)
+{
+    uint64_t last = j->tail + j->ring - sizeof(struct batch_head);
+
+    for (uint64_t position = end + ALIGNMENT; position <= last && *r == 0; position += ALIGNMENT) {
+        const uint8_t *bytes = look(j, position, sizeof(struct batch_head), r);
+        struct batch_head head;
+
+        if (!bytes)
+            return false;
+        memcpy(&head, bytes, sizeof head);
+        if (is_head_of(&head, j, position) && journal_batch_at(j, position, r))
+            return true;
+    }
+    return false;
+}
+
+/* How far a batch goes that begins here and is not whole. */
+static uint64_t torn_bytes(struct journal *j, uint64_t end, int *r)
+{
+    const struct batch_head *head = (const struct batch_head *)(const void *)look(j, end, sizeof *head, r);
+
+    return head && is_head_of(head, j, end) ? sizeof *head + head->len : 0;
+}
+
+static int load_batches(struct journal *j)
+{
+    const struct batch_head *head;
+    uint64_t end = j->tail + j->ring;
+    int r = 0;
+
+    j->head = j->tail;
+    while (j->head < end && (head = journal_batch_at(j, j->head, &r))) {
+        r = journal_apply(j, head);
+        if (r < 0)
+            break;
+        j->head += sizeof *head + head->len;
+    }
+    if (r == 0)
+        j->torn = torn_bytes(j, j->head, &r);
+    if (r == 0 && something_follows(j, j->head, &r))
+        r = -EBADMSG;
+    return r;
+}
+
+int journal_load(struct journal *j)
+{
+    int r = read_slots(j);
+
+    if (r < 0)
+        return r;
+    r = load_batches(j);
+    if (r == -EBADMSG)
+        journal_fail(j, 0, "the journal is damaged: a batch is broken, and whole ones follow it");
+    j->window.len = 0;
+    j->loaded = r == 0;
+    return r;
+}
+
+uint64_t journal_torn_bytes(const struct journal *j)
+{
+    return j->torn;
+}
+
+/* --- handing out --- */
+
+struct listed {
+    uint64_t id;
+    const void *place;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = ((const struct listed *)a)->id;
+    uint64_t y = ((const struct listed *)b)->id;
+
+    return (x > y) - (x < y);
+}
+
+/* Copies all records of a kind, so that others may be written while these are handed on. */
+static int copy_records(struct journal *j, struct listed *list, size_t count, struct buffer *records)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < count && r == 0; i++) {
+        size_t size = (size_t)journal_place_size(list[i].place);
+
+        r = journal_read_ring(j, journal_place_at(list[i].place), buffer_room(records, size), size);
+        records->len += size;
+    }
+    return r;
+}
+
+static struct listed *list_records(const struct map *index, size_t *count)
+{
+    struct listed *list = calloc(index->count + 1, sizeof *list);
+
+    CHECK(list);
+    *count = 0;
+    for (size_t slot = 0; slot < index->size; slot++) {
+        if (index->slots[slot].value)
+            list[(*count)++] = (struct listed){index->slots[slot].key, index->slots[slot].value};
+    }
+    qsort(list, *count, sizeof *list, by_id);
+    return list;
+}
+
+int journal_each(struct journal *j, enum journal_kind kind,
+                 int (*each)(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record), void *ctx)
+{
+    struct buffer records = {0};
+    size_t count;
+    struct listed *list = list_records(&j->index[kind], &count);
+    int r = copy_records(j, list, count, &records);
+    const uint8_t *at = records.data;
+
+    for (size_t i = 0; i < count && r == 0; i++) {
+        struct entry_head entry;
+
+        memcpy(&entry, at, sizeof entry);
+        r = each(ctx, kind, list[i].id, bytes_of(at + sizeof entry, entry.len));
+        at += journal_place_size(list[i].place);
+    }
+    free(list);
+    buffer_release(&records);
+    return r;
+}

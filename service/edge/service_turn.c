@@ -1,0 +1,239 @@
+#include "service_state.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+
+enum {
+    IDLE_MS = 1000,         /* at the latest then the connection is looked at: that sends the keep-alive */
+    STATE_LATEST_MS = 3000, /* under load a state is published this much after its ack */
+    OUTBOX_KEEP_FREE = 40,  /* percent: beyond that new requests get code 8 */
+    JOURNAL_TRY_MS = 1000,
+    DELETIONS_WAIT_MS = 100, /* for a turn that puts something too */
+    ALIVE_EVERY_MS = 1000,
+    SOCKET_FULL_MS = 5, /* not waited for with POLLOUT: the kernel says writable long before there is room enough */
+};
+
+/* --- effects --- */
+
+static void stage_put(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
+{
+    journal_put(((struct service *)ctx)->journal, kind, id, record);
+}
+
+static void stage_delete(void *ctx, enum journal_kind kind, uint64_t id)
+{
+    journal_delete(((struct service *)ctx)->journal, kind, id);
+}
+
+static void stage_command(void *ctx, const struct engine_command *command)
+{
+    outbox_put_command(((struct service *)ctx)->outbox, command);
+}
+
+static void stage_cancel(void *ctx, uint64_t id)
+{
+    outbox_cancel(((struct service *)ctx)->outbox, id);
+}
+
+static void stage_reply(void *ctx, const struct engine_reply *reply)
+{
+    outbox_put_reply(((struct service *)ctx)->outbox, reply);
+}
+
+/* --- what the outbox tells --- */
+
+static void command_sent(void *ctx, uint64_t id)
+{
+    struct service *s = ctx;
+
+    engine_command_sent(s->engine, id, s->now);
+}
+
+static void command_refused(void *ctx, uint64_t id, const char *why)
+{
+    struct service *s = ctx;
+
+    log_write(LOG_ERROR, "command not taken", LOG_INT("id", id), LOG_TEXT("why", why));
+    engine_command_refused(s->engine, id, s->now);
+}
+
+static void reply_delivered(void *ctx, uint64_t id, const char *why)
+{
+    struct service *s = ctx;
+
+    if (why) {
+        log_write(LOG_ERROR, "reply not taken", LOG_INT("id", id), LOG_TEXT("why", why));
+        engine_counters(s->engine)->publishes_refused++;
+    }
+    engine_reply_delivered(s->engine, id);
+}
+
+void turn_make_engine(struct service *s, uint64_t first_id)
+{
+    const struct engine_effects effects = {
+        s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event,
+    };
+    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered};
+
+    s->outbox = outbox_new(&events);
+    s->engine = engine_new(&s->first->engine_config, &effects, first_id);
+}
+
+/* --- one turn --- */
+
+static void journal_works(struct service *s)
+{
+    if (s->journal_down)
+        log_write(LOG_INFO, "journal written again", LOG_TEXT("path", s->first->journal_path));
+    s->journal_down = false;
+    engine_journal_committed(s->engine);
+    outbox_release(s->outbox);
+}
+
+static void journal_fails(struct service *s)
+{
+    if (!s->journal_down)
+        log_write(LOG_ERROR, "the journal cannot be written: new requests get code 8",
+                  LOG_TEXT("path", s->first->journal_path), LOG_TEXT("why", journal_error(s->journal)));
+    s->journal_down = true;
+    engine_journal_failed(s->engine, s->now);
+}
+
+static void commit(struct service *s)
+{
+    uint64_t wait_ms = s->journal_down ? JOURNAL_TRY_MS : journal_may_wait(s->journal) ? DELETIONS_WAIT_MS : 0;
+
+    if (s->now.mono_ms - s->committed_ms < wait_ms)
+        return;
+    s->committed_ms = s->now.mono_ms;
+    if (journal_commit(s->journal) == 0)
+        journal_works(s);
+    else
+        journal_fails(s);
+}
+
+static void publish_states(struct service *s, bool idle)
+{
+    uint64_t since_ms = s->now.mono_ms - (idle || s->now.mono_ms < STATE_LATEST_MS ? 0 : STATE_LATEST_MS);
+    struct buffer topic = {0};
+    struct buffer payload = {0};
+
+    /* Replies go first: a state waits until nothing else does. */
+    while (outbox_count(s->outbox) < mqtt_receive_maximum(s->mqtt) / 2u + 1 &&
+           engine_next_state(s->engine, since_ms, &topic, &payload)) {
+        outbox_put_state(s->outbox, buffer_bytes(&topic), buffer_bytes(&payload));
+        buffer_clear(&topic);
+        buffer_clear(&payload);
+    }
+    buffer_release(&topic);
+    buffer_release(&payload);
+}
+
+/* In advance of a journal that can take nothing any more. */
+static bool journal_is_full(struct service *s)
+{
+    bool full = !journal_has_room(s->journal);
+
+    if (full && !s->journal_full)
+        log_write(LOG_ERROR, "the journal is full: new requests get code 8", LOG_TEXT("see", "journal.size_mb"));
+    s->journal_full = full;
+    return full;
+}
+
+/* Full: the broker sends requests and takes no replies. Dropped without their PUBACKs, they stay with it. */
+static void guard_room(struct service *s)
+{
+    size_t count = outbox_count(s->outbox);
+    size_t bytes = outbox_bytes(s->outbox);
+    size_t count_max = s->first->broker.outbox_max;
+    size_t bytes_max = s->first->broker.outbox_bytes_max;
+
+    engine_set_full(s->engine, journal_is_full(s) || count > count_max / 100 * (100 - OUTBOX_KEEP_FREE) ||
+                                   bytes > bytes_max / 100 * (100 - OUTBOX_KEEP_FREE));
+    if ((count <= count_max && bytes <= bytes_max) || !mqtt_is_connected(s->mqtt))
+        return;
+    engine_counters(s->engine)->outbox_overflows++;
+    log_write(LOG_ERROR, "outbox full: the connection is dropped", LOG_INT("entries", count), LOG_INT("bytes", bytes));
+    mqtt_abort(s->mqtt);
+    link_lost(s);
+}
+
+static void publish(struct service *s, bool idle)
+{
+    int r;
+
+    s->socket_full = false;
+    if (!mqtt_is_connected(s->mqtt))
+        return;
+    r = outbox_flush(s->outbox, s->mqtt, s->now.mono_ms);
+    if (r == 0) {
+        if (!s->journal_down) /* which has the earlier ones */
+            publish_states(s, idle);
+        r = outbox_flush(s->outbox, s->mqtt, s->now.mono_ms);
+    }
+    if (r == -ENOTCONN)
+        link_lost(s);
+    s->socket_full = r == -EAGAIN && outbox_unacknowledged(s->outbox) < mqtt_receive_maximum(s->mqtt);
+}
+
+static void check_stop(struct service *s)
+{
+    bool states_left;
+    bool idle;
+
+    if (!engine_is_draining(s->engine))
+        return;
+    states_left = engine_has_states(s->engine) && mqtt_is_connected(s->mqtt); /* else the next start publishes them */
+    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !states_left;
+    s->stop = idle || s->now.mono_ms >= s->stop_at_ms;
+}
+
+static void note_alive(struct service *s)
+{
+    if (!mqtt_is_connected(s->mqtt) || s->now.wall_ms - s->alive_wall_ms < ALIVE_EVERY_MS)
+        return;
+    s->alive_wall_ms = s->now.wall_ms;
+    journal_file_touch(s->journal_file, s->now.wall_ms);
+}
+
+/* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of. True: there is more to do at
+ * once. */
+bool turn_run(struct service *s, void (*first)(struct service *s))
+{
+    bool received;
+    bool more;
+
+    s->now = clock_now();
+    mqtt_cork(s->mqtt, true); /* first: a reload and a drain subscribe and unsubscribe */
+    if (first)
+        first(s);
+    link_tick(s);
+    received = link_receive(s, &more);
+    engine_tick(s->engine, s->now);
+    files_watch(s);
+    note_alive(s);
+    commit(s);
+    guard_room(s);
+    publish(s, !received);
+    report_stats(s);
+    mqtt_cork(s->mqtt, false);
+    check_stop(s);
+    return more;
+}
+
+int turn_wait_ms(const struct service *s)
+{
+    int64_t waits[] = {engine_wait_ms(s->engine, s->now), link_wait_ms(s), IDLE_MS};
+    int64_t shortest = IDLE_MS;
+
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        if (waits[i] >= 0 && waits[i] < shortest)
+            shortest = waits[i];
+    }
+    if (s->socket_full && shortest > SOCKET_FULL_MS)
+        shortest = SOCKET_FULL_MS;
+    if (engine_has_states(s->engine) && mqtt_is_connected(s->mqtt) && shortest > 1)
+        shortest = 1; /* they wait for a turn without messages */
+    return (int)shortest;
+}
