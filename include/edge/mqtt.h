@@ -86,7 +86,8 @@ struct mqtt *mqtt_new(const struct mqtt_options *options, const struct mqtt_hand
 void mqtt_free(struct mqtt *m);
 
 /* Tries the next URL of the list, once; blocks for connect_timeout_s at most. -EPROTO: credentials or client id were
- * refused; -ECONNREFUSED: no connection. mqtt_error() says why. */
+ * refused; -ECONNREFUSED: no connection. mqtt_error() says why. Reads the CONNACK and nothing behind it: what the
+ * session has is neither taken nor acknowledged before mqtt_receive (or a mqtt_subscribe), so there is time to cork. */
 int mqtt_connect(struct mqtt *m);
 
 /* DISCONNECT, with what is in the socket, corked or not, sent first; waits a second at most for the broker to close.
@@ -108,9 +109,11 @@ const char *mqtt_error(const struct mqtt *m);        /* why the last call failed
 /* The socket to poll for reading, -1 when not connected. Not for writing: see mqtt_publish. */
 int mqtt_fd(const struct mqtt *m);
 
-/* All filters in one packet; waits for the SUBACK, 5 s at most. Messages that come meanwhile are kept for mqtt_receive.
- * Under a cork the packet goes out and takes with it what was held before it; what is written after it, the PUBACKs of
- * those messages, is held. So call it corked, with nothing held, and one call a turn.
+/* All filters in one packet; waits for the SUBACK, 5 s at most (then -ENOTCONN: paho 1.3.12 takes no shorter time and
+ * closes a connection that lets it pass). Messages that come meanwhile are kept for mqtt_receive.
+ * Under a cork the packet goes out and takes with it what was held before it, so call it with nothing held, and one
+ * call a turn. What is written after it, the PUBACKs of those messages, is put aside for as long as the wait takes, and
+ * is then in the cork, whose 200 ms begin there. A connection that is lost in the wait has acknowledged none of them.
  * -EACCES when the broker refused one of them (mqtt_error names it). */
 int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t count);
 int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count);

@@ -32,8 +32,9 @@ void mqtt_link_abort(struct mqtt_link *link);
 void mqtt_link_cork(struct mqtt_link *link, bool hold);
 
 /* Around a paho call that sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer: lets that packet through a cork,
- * and nothing that is written after it. */
+ * and nothing that is written after it, however long that takes. Afterwards it is in the cork. False: it did not go in
+ * there, and the connection is to be given up. */
 void mqtt_link_expect(struct mqtt_link *link);
-void mqtt_link_expect_end(void);
+bool mqtt_link_expect_end(const struct mqtt_link *link);
 
 #endif

@@ -264,7 +264,8 @@ int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t cou
         }
         mqtt_link_expect(&m->link);
         r = m->link.protocol == 5 ? subscribe5(m, names, qos, filters, count) : subscribe4(m, names, qos, count);
-        mqtt_link_expect_end();
+        if (!mqtt_link_expect_end(&m->link))
+            r = lose(m);
     }
     free(names);
     free(qos);
@@ -283,9 +284,10 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count)
         response = MQTTClient_unsubscribeMany5(m->link.client, (int)count, names, NULL);
     else
         response.reasonCode = (enum MQTTReasonCodes)MQTTClient_unsubscribeMany(m->link.client, (int)count, names);
-    mqtt_link_expect_end();
     int error = (int)response.reasonCode;
     int r = error < 0 ? failed(m, error) : check_codes(m, &response, names, count);
+    if (!mqtt_link_expect_end(&m->link))
+        r = lose(m);
     MQTTResponse_free(response);
     return r;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "edge/mqtt_aside.h"
 #include "edge/mqtt_properties.h"
 #include "edge/mqtt_socket.h"
 
@@ -64,9 +65,10 @@ static struct watch {
     bool session_present;
     bool is_readable;            /* what comes on the socket is not encrypted */
     uint64_t deadline_ms;        /* of the connect */
-    int push_fd;                 /* -1: nothing to push */
+    int corked_fd;               /* -1: no corked socket on which an answer is waited for */
+    struct mqtt_aside aside;     /* what paho writes while it waits */
     char error[MQTT_ERROR_SIZE]; /* the last that paho or OpenSSL complained about */
-} watch = {.push_fd = -1};
+} watch = {.corked_fd = -1};
 
 static void note_error(struct bytes text)
 {
@@ -104,14 +106,23 @@ static void on_connect_written(int fd, bool is_sent)
     watch.session_present = has_session_flag(head, mqtt_socket_peek(fd, head, sizeof(head)));
 }
 
+/* The question is in the corked socket, and paho is about to wait for its answer. */
+static void on_asked(bool is_sent)
+{
+    if (!is_sent || watch.aside.is_on)
+        return;
+    mqtt_socket_push(watch.corked_fd);
+    mqtt_aside_begin(&watch.aside, watch.corked_fd);
+}
+
 /* Paho's lines: "20261123 015213.425 3 client-id -> CONNECT version 5 clean: 0 (0)". */
 static void on_trace(enum MQTTCLIENT_TRACE_LEVELS level, char *line)
 {
     size_t len = strlen(line);
     if (len > TIMESTAMP_LEN && strstr(line, " -> CONNECT "))
         on_connect_written((int)strtol(line + TIMESTAMP_LEN, NULL, 10), strcmp(line + len - 3, "(0)") == 0);
-    else if (watch.push_fd >= 0 && (strstr(line, " -> SUBSCRIBE ") || strstr(line, " -> UNSUBSCRIBE ")))
-        mqtt_socket_push(watch.push_fd);
+    else if (watch.corked_fd >= 0 && (strstr(line, " -> SUBSCRIBE ") || strstr(line, " -> UNSUBSCRIBE ")))
+        on_asked(strcmp(line + len - 3, "(0)") == 0);
     else if (strstr(line, "X509_check_host"))
         note_error(bytes_of_text("TLS: the certificate is for another host"));
     else if (level >= MQTTCLIENT_TRACE_ERROR && len > TIMESTAMP_LEN)
@@ -130,7 +141,7 @@ static void watch_stop(void)
 {
     MQTTClient_setTraceCallback(NULL);
     MQTTClient_setTraceLevel(MQTTCLIENT_TRACE_FATAL);
-    watch.push_fd = -1;
+    watch.corked_fd = -1;
 }
 
 /* OpenSSL's "THREAD:error:CODE:library:function:reason:file:line:": the reason is for people. */
@@ -284,7 +295,7 @@ static int connect_handle(struct mqtt_link *link, const struct attempt *attempt,
     struct mqtt_socket_note note;
     mqtt_socket_note(&note);
     uint64_t deadline_ms = clock_now().mono_ms + (uint64_t)attempt->timeout_s * 1000;
-    watch_start((struct watch){.push_fd = -1, .is_readable = !attempt->scheme->has_tls, .deadline_ms = deadline_ms});
+    watch_start((struct watch){.corked_fd = -1, .is_readable = !attempt->scheme->has_tls, .deadline_ms = deadline_ms});
     MQTTResponse response = send_connect(link->client, &paho, attempt);
     watch_stop();
     int reason = (int)response.reasonCode;
@@ -398,10 +409,11 @@ void mqtt_link_cork(struct mqtt_link *link, bool hold)
 
 void mqtt_link_expect(struct mqtt_link *link)
 {
-    watch_start((struct watch){.push_fd = link->is_corked ? link->fd : -1});
+    watch_start((struct watch){.corked_fd = link->is_corked ? link->fd : -1});
 }
 
-void mqtt_link_expect_end(void)
+bool mqtt_link_expect_end(const struct mqtt_link *link)
 {
     watch_stop();
+    return mqtt_aside_end(&watch.aside, link->client && MQTTClient_isConnected(link->client));
 }

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "slow_line.h"
 #include "support/broker.h"
 #include "support/mqtt_probe.h"
+#include "support/pump.h"
 
 /* One broker with a listener of every kind, and a certificate authority of its own. */
 static struct broker *broker;
@@ -296,6 +298,47 @@ Test(mqtt_transports, an_abort_throws_away_what_is_corked)
     expect_cork_holds(probe_to("mqtts", tls_port));
     expect_cork_holds(probe_to("ws", ws_port));
     expect_cork_holds(probe_to("wss", wss_port));
+}
+
+static int bytes_to_read(const struct probe *p)
+{
+    int n = 0;
+    ioctl(mqtt_fd(p->m), FIONREAD, &n);
+    return n;
+}
+
+static void expect_wait_holds(const char *scheme, uint16_t port)
+{
+    const struct mqtt_filter other = {.filter = "b", .qos = 1};
+    slow_line_start(port);
+    struct probe *p = probe_to(scheme, slow_line_port());
+    cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
+    cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "a", .qos = 1}, 1), 0);
+    slow_line_count();
+    cr_assert_eq(mqtt_subscribe(p->m, &other, 1), 0);
+    int size = slow_line_counted();
+    probe_publish_elsewhere(broker_port(broker), "-t a -q 1", 10);
+    cr_assert(PUMP_UNTIL(bytes_to_read(p) >= 90));
+    mqtt_cork(p->m, true);
+    slow_line_hold(400);
+    cr_assert_eq(mqtt_subscribe(p->m, &other, 1), 0, "%s", mqtt_error(p->m));
+    cr_assert_eq(slow_line_counted_at_release(), size, "%s: %d bytes instead of %d", scheme,
+                 slow_line_counted_at_release(), size);
+    cr_assert(probe_wait(p, 10));
+    mqtt_cork(p->m, false);
+    probe_publish(p, "after", "x", 1);
+    cr_assert(probe_wait_acked(p, 1));
+    cr_assert_eq(p->count, 10);
+    probe_free(p);
+    slow_line_stop();
+}
+
+/* Longer than the kernel holds a cork. */
+Test(mqtt_transports, a_late_suback_lets_no_acknowledgement_out)
+{
+    expect_wait_holds("mqtts", tls_port);
+    expect_wait_holds("ws", ws_port);
+    expect_wait_holds("wss", wss_port);
 }
 
 Test(mqtt_transports, a_disconnect_sends_what_is_written_first)
