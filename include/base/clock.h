@@ -11,9 +11,14 @@
 struct instant {
     uint64_t mono_ms; /* milliseconds since some start, never stepping */
     int64_t wall_ms;  /* milliseconds since 1970-01-01T00:00:00Z */
+    uint64_t boot;    /* which start of the machine mono_ms counts from; 0: not known */
 };
 
 struct instant clock_now(void);
+
+/* Milliseconds from one reading to a later one, perhaps of another process: by the monotonic clock where both are of
+ * the same start of the machine, else by the wall clock, and 0 where that was set back. */
+uint64_t clock_elapsed_ms(struct instant from, struct instant to);
 
 /* Microseconds on the monotonic clock, for timings. */
 uint64_t clock_mono_us(void);

@@ -74,9 +74,12 @@ size_t pending_bytes(const struct pending *p);
 void pending_encode_reply(const struct pending *p, struct buffer *out);
 
 /* The journal's record of a request. Version rule: the first byte is RECORD_VERSION; a field that is added, removed
- * or changed in meaning takes the next number, and a record of another number is refused, not guessed at. Clocks start
- * anew with the machine, so times are kept as wall clock. */
-enum { RECORD_VERSION = 1 };
+ * or changed in meaning takes the next number, and a record of another number is refused, not guessed at. Each says
+ * when it was written, on both clocks: see clock_elapsed_ms. */
+enum { RECORD_VERSION = 2 };
+
+void record_put_instant(struct buffer *out, struct instant at);
+struct instant record_take_instant(struct reader *r);
 
 void pending_to_record(const struct pending *p, struct instant now, struct buffer *out);
 

@@ -1,9 +1,12 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct timespec read_clock(clockid_t which)
 {
@@ -13,15 +16,47 @@ static struct timespec read_clock(clockid_t which)
     return ts;
 }
 
+/* Linux gives each start of the machine a random name. */
+static uint64_t read_boot(void)
+{
+    char text[64] = {0};
+    uint64_t name = 0;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return 0;
+    if (read(fd, text, sizeof text - 1) > 0) {
+        for (const char *at = text; *at; at++) /* FNV-1a */
+            name = (name ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+    }
+    close(fd);
+    return name;
+}
+
 struct instant clock_now(void)
 {
+    static uint64_t boot;
+    static bool has_boot;
+
     struct timespec mono = read_clock(CLOCK_MONOTONIC);
     struct timespec wall = read_clock(CLOCK_REALTIME);
 
+    if (!has_boot)
+        boot = read_boot();
+    has_boot = true;
     return (struct instant){
         .mono_ms = (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000,
         .wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000,
+        .boot = boot,
     };
+}
+
+uint64_t clock_elapsed_ms(struct instant from, struct instant to)
+{
+    if (from.boot && from.boot == to.boot)
+        return to.mono_ms > from.mono_ms ? to.mono_ms - from.mono_ms : 0;
+    /* In a damaged record the two may be further apart than an int64_t tells. */
+    return to.wall_ms > from.wall_ms ? (uint64_t)to.wall_ms - (uint64_t)from.wall_ms : 0;
 }
 
 uint64_t clock_mono_us(void)

@@ -220,10 +220,10 @@ static void journal_answer(struct engine *e, const struct pending *p)
     if (has_no_record(e, p))
         return;
     buffer_put_u8(&record, RECORD_VERSION);
+    record_put_instant(&record, e->now);
     buffer_put(&record, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
     buffer_put_be(&record, p->code, 4);
     buffer_put_u8(&record, (uint8_t)p->outcome);
-    buffer_put_be(&record, (uint64_t)e->now.wall_ms, 8);
     buffer_put_be(&record, (uint32_t)p->tracker_id, 4);
     buffer_put_be(&record, quarantine_ms(e, p, p->outcome), 4);
     e->effects.journal_put(e->effects.ctx, JOURNAL_ANSWER, p->id, buffer_bytes(&record));

@@ -11,29 +11,30 @@ static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
     struct reader r = {.left = record};
     struct pending answer = {.id = id};
     struct bytes key;
-    int64_t age_ms;
+    struct instant written;
+    uint64_t age_ms;
     int32_t tracker_id;
     uint32_t quarantine_ms;
 
     if (reader_be(&r, 1) != RECORD_VERSION)
         return -EBADMSG;
+    written = record_take_instant(&r);
     key = reader_take(&r, REQUEST_KEY_SIZE);
     answer.code = (enum code)reader_be(&r, 4);
     answer.outcome = (enum outcome)reader_be(&r, 1);
-    age_ms = e->now.wall_ms - (int64_t)reader_be(&r, 8);
     tracker_id = (int32_t)reader_be(&r, 4);
     quarantine_ms = (uint32_t)reader_be(&r, 4);
     if (!reader_is_done(&r) || answer.outcome > OUTCOME_UNKNOWN)
         return -EBADMSG;
     memcpy(answer.key.bytes, key.data, REQUEST_KEY_SIZE);
-    age_ms = age_ms < 0 ? 0 : age_ms;
+    age_ms = clock_elapsed_ms(written, e->now);
     if (age_ms >= e->config->store.dedup_window_ms) {
         e->effects.journal_delete(e->effects.ctx, JOURNAL_ANSWER, id);
         return 0;
     }
-    store_recover_answer(&e->store, &answer, e->now.mono_ms + e->config->store.dedup_window_ms - (uint64_t)age_ms);
+    store_recover_answer(&e->store, &answer, e->now.mono_ms + e->config->store.dedup_window_ms - age_ms);
     if (quarantine_ms > age_ms)
-        store_recover_quarantine(&e->store, tracker_id, e->now.mono_ms + quarantine_ms - (uint64_t)age_ms);
+        store_recover_quarantine(&e->store, tracker_id, e->now.mono_ms + quarantine_ms - age_ms);
     return 0;
 }
 

@@ -103,11 +103,27 @@ static void take_command(struct reader *r, struct command *command)
     r->failed |= command->action > ACTION_UNKNOWN;
 }
 
+void record_put_instant(struct buffer *out, struct instant at)
+{
+    buffer_put_be(out, at.boot, 8);
+    buffer_put_be(out, at.mono_ms, 8);
+    buffer_put_be(out, (uint64_t)at.wall_ms, 8);
+}
+
+struct instant record_take_instant(struct reader *r)
+{
+    struct instant at;
+
+    at.boot = reader_be(r, 8);
+    at.mono_ms = reader_be(r, 8);
+    at.wall_ms = (int64_t)reader_be(r, 8);
+    return at;
+}
+
 void pending_to_record(const struct pending *p, struct instant now, struct buffer *out)
 {
-    int64_t left_ms = p->deadline_ms > now.mono_ms ? (int64_t)(p->deadline_ms - now.mono_ms) : 0;
-
     buffer_put_u8(out, RECORD_VERSION);
+    record_put_instant(out, now);
     buffer_put_be(out, p->id, 8);
     buffer_put_u8(out, (uint8_t)p->state);
     put_command(out, &p->command);
@@ -121,7 +137,8 @@ void pending_to_record(const struct pending *p, struct instant now, struct buffe
     put_run(out, p->route.correlation);
     put_request_id(out, &p->route.id);
     buffer_put_be(out, (uint64_t)p->arrived.wall_ms, 8);
-    buffer_put_be(out, (uint64_t)(now.wall_ms + left_ms), 8);
+    buffer_put_be(out, now.mono_ms - p->arrived.mono_ms, 8);
+    buffer_put_be(out, p->deadline_ms > now.mono_ms ? p->deadline_ms - now.mono_ms : 0, 8);
     buffer_put_be(out, p->code, 4);
     buffer_put_u8(out, (uint8_t)p->outcome);
     buffer_put_be(out, p->bad, 4);
@@ -135,30 +152,27 @@ static void take_fixed(struct reader *r, void *to, size_t len)
         memcpy(to, from.data, len);
 }
 
-/* 0 where `to` is the earlier one. In a damaged record the two may be further apart than an int64_t tells. */
-static uint64_t wall_ms_between(int64_t from_ms, int64_t to_ms)
-{
-    return to_ms > from_ms ? (uint64_t)to_ms - (uint64_t)from_ms : 0;
-}
-
-static void set_times(struct pending *p, int64_t arrived_wall_ms, int64_t deadline_wall_ms, struct instant now,
+/* age_ms and left_ms are as they were when the record was written. */
+static void set_times(struct pending *p, uint64_t age_ms, uint64_t left_ms, struct instant written, struct instant now,
                       uint64_t longest_ms)
 {
-    uint64_t left_ms = wall_ms_between(now.wall_ms, deadline_wall_ms);
-    uint64_t age_ms = wall_ms_between(arrived_wall_ms, now.wall_ms);
+    uint64_t since_ms = clock_elapsed_ms(written, now);
 
+    left_ms = left_ms > since_ms ? left_ms - since_ms : 0;
+    age_ms = age_ms < now.mono_ms && since_ms < now.mono_ms - age_ms ? age_ms + since_ms : now.mono_ms;
     p->deadline_ms = now.mono_ms + (left_ms < longest_ms ? left_ms : longest_ms);
-    p->arrived.mono_ms = now.mono_ms - (age_ms < now.mono_ms ? age_ms : now.mono_ms);
-    p->arrived.wall_ms = arrived_wall_ms;
+    p->arrived.mono_ms = now.mono_ms - age_ms;
 }
 
 struct pending *pending_from_record(struct bytes record, struct instant now, uint64_t longest_ms)
 {
     struct reader r = {.left = record};
     struct pending *p = pending_new((struct bytes){0}, (struct bytes){0});
-    int64_t arrived_wall_ms;
+    struct instant written;
+    uint64_t age_ms;
 
     r.failed = reader_be(&r, 1) != RECORD_VERSION;
+    written = record_take_instant(&r);
     p->id = p->command.id = reader_be(&r, 8);
     p->state = (enum pending_state)reader_be(&r, 1);
     take_command(&r, &p->command);
@@ -171,8 +185,9 @@ struct pending *pending_from_record(struct bytes record, struct instant now, uin
     p->route.topic = owned_copy(take_run(&r));
     p->route.correlation = owned_copy(take_run(&r));
     take_request_id(&r, &p->route.id);
-    arrived_wall_ms = (int64_t)reader_be(&r, 8);
-    set_times(p, arrived_wall_ms, (int64_t)reader_be(&r, 8), now, longest_ms);
+    p->arrived.wall_ms = (int64_t)reader_be(&r, 8);
+    age_ms = reader_be(&r, 8);
+    set_times(p, age_ms, reader_be(&r, 8), written, now, longest_ms);
     p->code = (enum code)reader_be(&r, 4);
     p->outcome = (enum outcome)reader_be(&r, 1);
     p->bad = (unsigned)reader_be(&r, 4);

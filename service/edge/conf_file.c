@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
 
@@ -113,28 +114,104 @@ static int read_text(const char *path, struct buffer *out)
     return n ? -EIO : 0;
 }
 
+/* The name between the quotes behind an @include, in *name, to be given to free(); NULL where there are none. Returns
+ * the end of it all. */
+static const char *include_name(const char *at, char **name)
+{
+    const char *open = strchr(at, '"');
+    const char *close = open ? strchr(open + 1, '"') : NULL;
+
+    *name = NULL;
+    if (!close)
+        return at + 1;
+    *name = bytes_dup(bytes_of(open + 1, (size_t)(close - open - 1)));
+    CHECK(*name);
+    return close + 1;
+}
+
+enum { INCLUDE_DEPTH_MAX = 10 }; /* libconfig's */
+
+static bool check_includes(struct conf_file *f, const char *file, const char *text, unsigned depth);
+
+static bool holds_nul(const struct buffer *text)
+{
+    return text->data && strlen((const char *)text->data) + 1 < text->len; /* read_text puts one at its end */
+}
+
+/* What the included file includes in its turn. */
+static bool check_included_text(struct conf_file *f, const char *path, const char *name, unsigned depth)
+{
+    struct buffer text = {0};
+    bool good = read_text(path, &text) == 0 && !holds_nul(&text);
+
+    if (!good)
+        mistakes_add(f->mistakes, name, 0, "cannot be read, or holds a NUL byte");
+    else
+        good = check_includes(f, name, (const char *)text.data, depth + 1);
+    buffer_release(&text);
+    return good;
+}
+
+/* libconfig ends the whole process where an include is a folder, and waits where it is a pipe. That it is not there at
+ * all, libconfig says itself. */
+static bool check_include(struct conf_file *f, const char *file, int line, const char *name, unsigned depth)
+{
+    char *path = conf_resolve(f->path, name);
+    struct stat st;
+    bool is_there = stat(path, &st) == 0;
+    bool good = false;
+
+    if (depth >= INCLUDE_DEPTH_MAX)
+        mistakes_add(f->mistakes, file, line, "include file nesting too deep");
+    else if (!*name || *name == '/' || strchr(name, '\\'))
+        mistakes_add(f->mistakes, file, line, "the name of an include must be a relative path without backslashes");
+    else if (is_there && !S_ISREG(st.st_mode))
+        mistakes_add(f->mistakes, file, line, "the include \"%s\" is no file", name);
+    else
+        good = !is_there || check_included_text(f, path, name, depth);
+    free(path);
+    return good;
+}
+
+static bool check_includes(struct conf_file *f, const char *file, const char *text, unsigned depth)
+{
+    bool good = true;
+    int line = 1;
+
+    for (const char *at = text; *at && good;) {
+        const char *end = skip_opaque(at);
+        char *name = NULL;
+
+        if (end == at)
+            end = *at == '@' ? include_name(at, &name) : at + 1;
+        if (name)
+            good = check_include(f, file, line, name, depth);
+        free(name);
+        for (; at < end; at++)
+            line += *at == '\n';
+    }
+    return good;
+}
+
 static void check_numbers(struct conf_file *f, const char *file, const char *text);
 
 /* The file that the @include at this place names; libconfig has read it already. Returns the end of the @include. */
 static const char *check_included(struct conf_file *f, const char *at)
 {
-    const char *open = strchr(at, '"');
-    const char *close = open ? strchr(open + 1, '"') : NULL;
     struct buffer text = {0};
     char *name;
     char *path;
+    const char *end = include_name(at, &name);
 
-    if (!close)
-        return at + 1;
-    name = bytes_dup(bytes_of(open + 1, (size_t)(close - open - 1)));
-    CHECK(name);
+    if (!name)
+        return end;
     path = conf_resolve(f->path, name);
     if (read_text(path, &text) == 0)
         check_numbers(f, name, (const char *)text.data);
     buffer_release(&text);
     free(path);
     free(name);
-    return close + 1;
+    return end;
 }
 
 static void check_numbers(struct conf_file *f, const char *file, const char *text)
@@ -197,10 +274,10 @@ struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
     r = read_text(path, &text);
     if (r < 0)
         mistakes_add(mistakes, path, 0, "cannot be read: %s", strerror(-r));
-    else if (text.data && strlen((const char *)text.data) + 1 < text.len)
+    else if (holds_nul(&text))
         mistakes_add(mistakes, path, 0, "holds a NUL byte");
     else
-        good = parse(f, (const char *)text.data);
+        good = check_includes(f, f->path, (const char *)text.data, 0) && parse(f, (const char *)text.data);
     if (good && text.data)
         check_numbers(f, f->path, (const char *)text.data);
     buffer_release(&text);

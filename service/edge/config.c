@@ -252,6 +252,20 @@ static void check_broker(struct reading *r)
         mistake(r, "broker.tls.key_file", "is given without cert_file");
 }
 
+/* True for a topic, without the prefix, on which others are spoken to or listened to: the engine would refuse every
+ * reply that goes there. What profiles add to these is not known here. */
+static bool is_spoken_for(struct bytes topic)
+{
+    static const char *const filters[] = {"tracker/+/output/+", "tracker/+/status", "outputd/+/fence",
+                                          "outputd/+/stats"};
+
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        if (topic_matches(bytes_of_text(filters[i]), topic))
+            return true;
+    }
+    return false;
+}
+
 /* A topic that the service publishes to, with {action} as if it were an action. */
 static void check_reply_default(struct reading *r)
 {
@@ -268,6 +282,8 @@ static void check_reply_default(struct reading *r)
     else if (topic_matches(bytes_of_text("api/tracker/output/+"),
                            bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
         mistake(r, "topics.reply_default", "must not be a topic of requests");
+    else if (is_spoken_for(bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
+        mistake(r, "topics.reply_default", "must not be a topic of trackers or of the service itself");
     buffer_release(&topic);
 }
 
@@ -277,6 +293,8 @@ static void check_texts(struct reading *r)
 
     if (!topic_is_publishable(bytes_of_text(r->c->instance)) || strchr(r->c->instance, '/'))
         mistake(r, "instance", "must be one level of a topic");
+    if (strpbrk(r->c->topic_prefix, "{}"))
+        mistake(r, "topics.prefix", "must not hold { or }"); /* it stands before topics with placeholders */
     for (size_t i = 0; i < filters->count; i++) {
         if (!topic_filter_is_valid(bytes_of_text(filters->items[i])))
             mistake(r, "limits.reply_topics", "holds what is no topic filter");

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "edge/privileges.h"
+#include "edge/secrets.h"
 #include "service_state.h"
 
 enum { DRAIN_GRACE_MS = 2000 }; /* for the last replies to be acknowledged */
@@ -22,7 +24,7 @@ static int recover_record(void *ctx, enum journal_kind kind, uint64_t id, struct
     return engine_recover(s->engine, kind, id, record, s->now);
 }
 
-static int recover(struct service *s)
+int life_recover(struct service *s)
 {
     static const enum journal_kind order[] = {JOURNAL_SESSION, JOURNAL_ANSWER, JOURNAL_STATES, JOURNAL_REQUEST};
     struct engine_totals totals;
@@ -46,7 +48,7 @@ static int recover(struct service *s)
 
 /* Ids go on upwards after a restart, also one that lost its journal: they start from the clock. Within a second they
  * start anywhere, so that two instances rarely give the same one. */
-static uint64_t first_id(const struct service *s)
+uint64_t life_first_id(const struct service *s)
 {
     enum { BEGIN_S = 1704067200, SHIFT = 22 }; /* 2024-01-01; enough until 2092 */
     uint64_t seconds = (uint64_t)(s->now.wall_ms / 1000 - BEGIN_S) & ((UINT64_C(1) << 31) - 1);
@@ -84,7 +86,9 @@ static int open_service(struct service *s)
     log_write(LOG_INFO, "starting", LOG_TEXT("version", OUTPUTD_VERSION), LOG_TEXT("instance", s->first->instance),
               LOG_INT("users", registry_user_count(w.registry)),
               LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
-    turn_make_engine(s, first_id(s));
+    privileges_report();
+    secrets_warn(s->first, s->config_path);
+    turn_make_engine(s, life_first_id(s));
     engine_reload(s->engine, &s->first->engine_config, w.registry, w.profiles);
     files_remember(s);
     s->journal_file =
@@ -95,7 +99,7 @@ static int open_service(struct service *s)
     }
     s->journal = journal_file_journal(s->journal_file);
     s->alive_wall_ms = journal_file_touched_ms(s->journal_file);
-    return recover(s);
+    return life_recover(s);
 }
 
 static void close_service(struct service *s)
@@ -116,7 +120,7 @@ static void close_service(struct service *s)
 
 /* --- signals --- */
 
-static void drain(struct service *s)
+void life_drain(struct service *s)
 {
     if (engine_is_draining(s->engine)) {
         s->stop_at_ms = s->now.mono_ms; /* asked twice: at once */
@@ -138,7 +142,7 @@ static void take_signals(struct service *s)
         else if (info.ssi_signo == SIGUSR1)
             report_counters(s);
         else
-            drain(s);
+            life_drain(s);
     }
 }
 

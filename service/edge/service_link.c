@@ -54,6 +54,7 @@ static void on_acked(void *ctx, int token, int reason)
 {
     struct service *s = ctx;
 
+    s->acked_ms = s->now.mono_ms;
     outbox_acked(s->outbox, token, reason);
 }
 
@@ -107,6 +108,9 @@ static void plan_connect(struct service *s)
 
 void link_lost(struct service *s)
 {
+    if (!s->link_up)
+        return; /* known already */
+    s->link_up = false;
     log_write(LOG_WARNING, "connection lost", LOG_TEXT("broker", mqtt_url(s->mqtt)),
               LOG_TEXT("why", mqtt_error(s->mqtt)));
     outbox_disconnected(s->outbox);
@@ -177,8 +181,7 @@ static bool is_among(const struct buffer *names, const char *name)
     return false;
 }
 
-/* What the session at the broker still has from an earlier configuration would bring the same request twice. It goes
- * with the next turn: another packet in this one would push out the PUBACKs of what came meanwhile. */
+/* What the session at the broker still has from an earlier configuration would bring the same request twice. */
 static void note_gone(struct service *s, const struct buffer *before, const struct buffer *now)
 {
     const char *end = (const char *)before->data + before->len;
@@ -189,7 +192,6 @@ static void note_gone(struct service *s, const struct buffer *before, const stru
     }
 }
 
-/* At the start of a turn, when nothing is held back. */
 static void unsubscribe_gone(struct service *s)
 {
     const char **names = calloc(s->gone.len + 1, sizeof *names);
@@ -268,9 +270,11 @@ static void connected(struct service *s)
               LOG_INT("receive_maximum", mqtt_receive_maximum(s->mqtt)));
     engine_counters(s->engine)->connects++;
     s->connected_ms = s->now.mono_ms;
+    s->link_up = true;
     if (s->connected_once && !mqtt_session_present(s->mqtt))
         engine_republish_states(s->engine, s->now);
     s->connected_once = true;
+    s->filters_wanted = s->stop_wanted = false; /* what is subscribed to is as of now */
     start_reading_presence(s);
 }
 
@@ -318,21 +322,66 @@ static void watch_presence(struct service *s)
     }
 }
 
+static void stop_requests(struct service *s)
+{
+    struct buffer filter = {0};
+    const char *name;
+
+    s->stop_wanted = false;
+    if (!s->subscribed_requests)
+        return;
+    s->subscribed_requests = false;
+    s->has_backlog = true;
+    put_request_filter(s, &filter);
+    name = (const char *)filter.data;
+    if (mqtt_unsubscribe(s->mqtt, &name, 1) == -ENOTCONN)
+        link_lost(s);
+    buffer_release(&filter);
+}
+
+static void update_filters(struct service *s)
+{
+    s->filters_wanted = false;
+    if (subscribe(s) == -ENOTCONN)
+        link_lost(s);
+    else
+        start_reading_presence(s);
+}
+
+/* One packet that is answered a turn, and that before anything else: it takes with it what the cork holds, the PUBACKs
+ * of what came in this turn or while another answer was waited for. */
+static void ask_broker(struct service *s)
+{
+    if (s->gone.len)
+        unsubscribe_gone(s);
+    else if (s->stop_wanted)
+        stop_requests(s);
+    else if (s->filters_wanted)
+        update_filters(s);
+}
+
+static bool has_to_ask(const struct service *s)
+{
+    return s->gone.len || s->stop_wanted || s->filters_wanted;
+}
+
 void link_tick(struct service *s)
 {
-    if (mqtt_is_connected(s->mqtt) && s->gone.len)
-        unsubscribe_gone(s);
+    if (!mqtt_is_connected(s->mqtt))
+        link_lost(s); /* it may have broken while the fence was sent */
     if (mqtt_is_connected(s->mqtt))
-        watch_presence(s);
+        ask_broker(s);
     else if (s->now.mono_ms >= s->connect_at_ms)
         connect_now(s);
+    if (mqtt_is_connected(s->mqtt))
+        watch_presence(s);
 }
 
 int64_t link_wait_ms(const struct service *s)
 {
     uint64_t settled_ms = s->last_retained_ms + s->first->broker.presence_settle_ms;
 
-    if (mqtt_is_connected(s->mqtt) && s->gone.len)
+    if (mqtt_is_connected(s->mqtt) && has_to_ask(s))
         return 0;
     if (!mqtt_is_connected(s->mqtt))
         return s->connect_at_ms > s->now.mono_ms ? (int64_t)(s->connect_at_ms - s->now.mono_ms) : 0;
@@ -343,26 +392,10 @@ int64_t link_wait_ms(const struct service *s)
 
 void link_stop_requests(struct service *s)
 {
-    struct buffer filter = {0};
-    const char *name;
-
-    s->has_backlog = true;
-    put_request_filter(s, &filter);
-    name = (const char *)filter.data;
-    if (mqtt_is_connected(s->mqtt) && s->subscribed_requests && mqtt_unsubscribe(s->mqtt, &name, 1) == -ENOTCONN)
-        link_lost(s);
-    s->subscribed_requests = false;
-    buffer_release(&filter);
+    s->stop_wanted = true;
 }
-
-/* --- reload --- */
 
 void link_update_filters(struct service *s)
 {
-    if (!mqtt_is_connected(s->mqtt))
-        return;
-    if (subscribe(s) == -ENOTCONN)
-        link_lost(s);
-    else
-        start_reading_presence(s);
+    s->filters_wanted = true;
 }

@@ -24,12 +24,16 @@ struct service {
 
     /* connection */
     struct buffer filters; /* that the session at the broker has: names with their NULs, one behind the other */
-    struct buffer gone;    /* of these: to be unsubscribed in the next turn */
+    struct buffer gone;    /* of these: to be unsubscribed */
+    bool filters_wanted;   /* to be subscribed to anew */
+    bool stop_wanted;      /* requests are to be unsubscribed */
     bool subscribed_requests;
     bool has_backlog; /* paho may hold messages that it has acknowledged already */
+    bool link_up; /* as far as the outbox and the log know */
     uint64_t connect_at_ms;
     uint32_t backoff_ms;
     uint64_t connected_ms; /* since when */
+    uint64_t acked_ms;     /* the last PUBACK */
     bool presence_known;   /* read back on this connection */
     bool fence_seen;
     unsigned fences_lost;
@@ -55,6 +59,13 @@ struct service {
     bool stop;
     uint64_t stop_at_ms; /* at the latest */
 };
+
+/* service.c */
+/* Gives engine and outbox what the journal holds. 0, or a negative errno after saying on stderr what is wrong. */
+int life_recover(struct service *s);
+uint64_t life_first_id(const struct service *s);
+/* SIGTERM: at the second one it stops at once. */
+void life_drain(struct service *s);
 
 /* service_turn.c */
 /* Engine and outbox, and what they tell each other. */

@@ -10,6 +10,7 @@ enum {
     OUTBOX_KEEP_FREE = 40,  /* percent: beyond that new requests get code 8 */
     JOURNAL_TRY_MS = 1000,
     DELETIONS_WAIT_MS = 100, /* for a turn that puts something too */
+    BROKER_STALLS_MS = 1000,
     ALIVE_EVERY_MS = 1000,
     SOCKET_FULL_MS = 5, /* not waited for with POLLOUT: the kernel says writable long before there is room enough */
 };
@@ -141,7 +142,8 @@ static bool journal_is_full(struct service *s)
     return full;
 }
 
-/* Full: the broker sends requests and takes no replies. Dropped without their PUBACKs, they stay with it. */
+/* Full, and the broker sends requests and takes no replies. Dropped without their PUBACKs, they stay with it. Not at
+ * once: after a restart of either there may be much to resend, and nothing gets less before the first PUBACK is in. */
 static void guard_room(struct service *s)
 {
     size_t count = outbox_count(s->outbox);
@@ -151,7 +153,8 @@ static void guard_room(struct service *s)
 
     engine_set_full(s->engine, journal_is_full(s) || count > count_max / 100 * (100 - OUTBOX_KEEP_FREE) ||
                                    bytes > bytes_max / 100 * (100 - OUTBOX_KEEP_FREE));
-    if ((count <= count_max && bytes <= bytes_max) || !mqtt_is_connected(s->mqtt))
+    if ((count <= count_max && bytes <= bytes_max) || !mqtt_is_connected(s->mqtt) ||
+        s->now.mono_ms - s->connected_ms < BROKER_STALLS_MS || s->now.mono_ms - s->acked_ms < BROKER_STALLS_MS)
         return;
     engine_counters(s->engine)->outbox_overflows++;
     log_write(LOG_ERROR, "outbox full: the connection is dropped", LOG_INT("entries", count), LOG_INT("bytes", bytes));

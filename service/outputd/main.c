@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "edge/privileges.h"
 #include "edge/service.h"
 
 static const char default_config[] = "conf/outputd.cfg";
@@ -16,6 +17,9 @@ static const char help[] = "Usage: outputd [-c FILE] [--check-config]\n"
                            "\n"
                            "  -c, --config FILE   configuration (default conf/outputd.cfg; where that is\n"
                            "                      not there, /etc/outputd/outputd.cfg)\n"
+                           "  -u, --user NAME     become this user, with its groups, before any file is read;\n"
+                           "                      the journal's folder must be this user's. Only as root\n"
+                           "      --core-dumps    allow core dumps and debuggers, which see passwords\n"
                            "      --check-config  read all files, print every mistake as file:line, and exit\n"
                            "                      0 when there is none, 1 otherwise\n"
                            "      --version       print the version and exit\n"
@@ -27,10 +31,12 @@ static const char help[] = "Usage: outputd [-c FILE] [--check-config]\n"
                            "SIGHUP reloads registry, profiles, limits and log level; SIGUSR1 logs all\n"
                            "counters; SIGTERM and SIGINT drain and stop, a second one stops at once.\n";
 
-enum { OPTION_CHECK = 256, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_CORE_DUMPS, OPTION_VERSION };
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},
+    {"core-dumps", no_argument, NULL, OPTION_CORE_DUMPS},
     {"check-config", no_argument, NULL, OPTION_CHECK},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
@@ -41,11 +47,18 @@ int main(int argc, char **argv)
 {
     const char *config = access(default_config, F_OK) == 0 ? default_config : installed_config;
     int (*run)(const char *config_path) = service_run;
+    const char *user = NULL;
+    bool core_dumps = false;
+    const char *error;
     int option;
 
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:u:h", options, NULL)) != -1) {
         if (option == 'c') {
             config = optarg;
+        } else if (option == 'u') {
+            user = optarg;
+        } else if (option == OPTION_CORE_DUMPS) {
+            core_dumps = true;
         } else if (option == OPTION_CHECK) {
             run = service_check;
         } else if (option == OPTION_VERSION) {
@@ -59,6 +72,11 @@ int main(int argc, char **argv)
     if (optind < argc) {
         fprintf(stderr, "outputd: what is %s? See outputd --help\n", argv[optind]);
         return 2;
+    }
+    error = privileges_drop(user, core_dumps);
+    if (error) {
+        fprintf(stderr, "outputd: %s\n", error);
+        return EXIT_FAILURE;
     }
     return run(config);
 }

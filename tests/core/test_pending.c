@@ -280,9 +280,10 @@ static uint64_t left_at(uint64_t left_ms, struct instant when)
 Test(pending, deadline_is_what_is_left_of_it)
 {
     cr_expect_eq(left_at(8000, now), 8000);
-    cr_expect_eq(left_at(8000, (struct instant){now.mono_ms + 3000, now.wall_ms + 3000}), 5000);
-    cr_expect_eq(left_at(8000, (struct instant){100, now.wall_ms + 3000}), 5000, "the machine has started anew");
-    cr_expect_eq(left_at(8000, (struct instant){now.mono_ms + 9000, now.wall_ms + 9000}), 0);
+    cr_expect_eq(left_at(8000, (struct instant){.mono_ms = now.mono_ms + 3000, .wall_ms = now.wall_ms + 3000}), 5000);
+    cr_expect_eq(left_at(8000, (struct instant){.mono_ms = 100, .wall_ms = now.wall_ms + 3000}), 5000,
+                 "the machine has started anew");
+    cr_expect_eq(left_at(8000, (struct instant){.mono_ms = now.mono_ms + 9000, .wall_ms = now.wall_ms + 9000}), 0);
     cr_expect_eq(left_at(0, now), 0);
 }
 
@@ -294,8 +295,8 @@ Test(pending, deadline_that_had_passed_leaves_nothing)
 
     p->deadline_ms = now.mono_ms - 1000;
     record = record_of(p);
-    back = read_exactly(buffer_bytes(&record), (struct instant){now.mono_ms, now.wall_ms - 500});
-    cr_expect_eq(back->deadline_ms, now.mono_ms + 500, "half a second before the record was written");
+    back = read_exactly(buffer_bytes(&record), (struct instant){.mono_ms = now.mono_ms, .wall_ms = now.wall_ms - 500});
+    cr_expect_eq(back->deadline_ms, now.mono_ms, "half a second before the record was written");
     pending_free(back);
     pending_free(p);
     buffer_release(&record);
@@ -308,8 +309,8 @@ Test(pending, deadline_is_never_longer_than_the_longest_whatever_the_clocks_did)
     };
 
     for (size_t i = 0; i < sizeof steps_ms / sizeof *steps_ms; i++) {
-        uint64_t back = left_at(8000, (struct instant){now.mono_ms, now.wall_ms - steps_ms[i]});
-        uint64_t on = left_at(8000, (struct instant){now.mono_ms, now.wall_ms + steps_ms[i]});
+        uint64_t back = left_at(8000, (struct instant){.mono_ms = now.mono_ms, .wall_ms = now.wall_ms - steps_ms[i]});
+        uint64_t on = left_at(8000, (struct instant){.mono_ms = now.mono_ms, .wall_ms = now.wall_ms + steps_ms[i]});
 
         cr_expect_leq(back, LONGEST_MS);
         cr_expect_geq(back, 8000);
@@ -320,8 +321,8 @@ Test(pending, deadline_is_never_longer_than_the_longest_whatever_the_clocks_did)
 
 Test(pending, arrival_is_neither_in_the_future_nor_before_the_clock)
 {
-    struct pending *stepped = read_at(8000, (struct instant){now.mono_ms, now.wall_ms - 3600000});
-    struct pending *restarted = read_at(8000, (struct instant){100, now.wall_ms + 3600000});
+    struct pending *stepped = read_at(8000, (struct instant){.mono_ms = now.mono_ms, .wall_ms = now.wall_ms - 3600000});
+    struct pending *restarted = read_at(8000, (struct instant){.mono_ms = 100, .wall_ms = now.wall_ms + 3600000});
 
     cr_expect_eq(stepped->arrived.mono_ms, now.mono_ms);
     cr_expect_eq(restarted->arrived.mono_ms, 0);
