@@ -121,6 +121,11 @@ $(BUILD)/bench/render: $(BUILD)/obj/tests/bench/render.o $(BUILD)/obj/service/ou
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
 $(BUILD)/obj/tests/bench/render.o: CPPFLAGS += -Iservice
 
+# LMDB is what the journal is measured against.
+$(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -llmdb -lxxhash $(LIBS_base)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
@@ -161,10 +166,11 @@ help:
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make sim        the service in simulated time, with faults drawn from a seed: SEED=… STEPS=…'
+	@echo 'make sim-broken a line of the service broken at a time: the simulation has to find each'
 	@echo 'make tsan       the service under ThreadSanitizer: load, reloads, a dead broker, a drain'
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
-	@echo 'make chaos      a quarter of an hour of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
+	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 95 %'
 	@echo 'make deps       install all packages that any of these needs'
 	@echo 'make clean      remove build/'
@@ -214,6 +220,9 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 .PHONY: sanitize
 sanitize: deps-test
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -Wno-error' SANITIZE='$(SANITIZERS)' test-binaries
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -Wno-error' SANITIZE='$(SANITIZERS)' \
+	    $(BUILD)/sanitize/tests/sim
+	@STEPS=200000 $(BUILD)/sanitize/tests/sim tests/sim/saved
 	@tests/run $(BUILD)/sanitize base wire core edge profiles integration
 
 # The program itself: Criterion's tests do not run under it.
@@ -269,7 +278,7 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
@@ -280,7 +289,9 @@ lint: deps-lint
 
 .PHONY: bench
 bench: deps-bench
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BUILD)/bench/render
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BUILD)/bench/render \
+	    $(BUILD)/bench/journal
+	@$(BUILD)/bench/journal $(BUILD)
 	@BUILD=$(BUILD) tests/bench/render.sh
 	@BUILD=$(BUILD) tests/bench/run.sh
 

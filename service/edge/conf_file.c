@@ -2,12 +2,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libconfig.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -97,13 +99,34 @@ static const char *skip_opaque(const char *at)
     return *end ? end + 1 : end;
 }
 
+/* A file and nothing else: to open a named pipe would wait for whoever writes to it, and a device may never end. */
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+    int r = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        r = -errno;
+    else if (!S_ISREG(st.st_mode))
+        r = S_ISDIR(st.st_mode) ? -EISDIR : -ENODEV;
+    if (r == 0)
+        return fd;
+    close(fd);
+    return r;
+}
+
 static int read_text(const char *path, struct buffer *out)
 {
-    FILE *in = fopen(path, "re");
+    int fd = open_file(path);
+    FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
     size_t n;
 
-    if (!in)
-        return -errno;
+    if (fd < 0)
+        return fd;
+    CHECK(in);
     do {
         n = fread(buffer_room(out, 65536), 1, 65536, in);
         out->len += n;
@@ -135,7 +158,8 @@ static bool check_includes(struct conf_file *f, const char *file, const char *te
 
 static bool holds_nul(const struct buffer *text)
 {
-    return text->data && strlen((const char *)text->data) + 1 < text->len; /* read_text puts one at its end */
+    CHECK(text->data); /* read_text puts a NUL at its end */
+    return strlen((const char *)text->data) + 1 < text->len;
 }
 
 /* What the included file includes in its turn. */
@@ -273,7 +297,7 @@ struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
     set_include_dir(f);
     r = read_text(path, &text);
     if (r < 0)
-        mistakes_add(mistakes, path, 0, "cannot be read: %s", strerror(-r));
+        mistakes_add(mistakes, path, 0, "cannot be read: %s", r == -ENODEV ? "it is no file" : strerror(-r));
     else if (holds_nul(&text))
         mistakes_add(mistakes, path, 0, "holds a NUL byte");
     else

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -52,9 +53,10 @@ uint64_t life_first_id(const struct service *s)
 {
     enum { BEGIN_S = 1704067200, SHIFT = 22 }; /* 2024-01-01; enough until 2092 */
     uint64_t seconds = (uint64_t)(s->now.wall_ms / 1000 - BEGIN_S) & ((UINT64_C(1) << 31) - 1);
-    uint64_t spread = digest_of(bytes_of_text(s->first->instance)).bytes[0];
+    uint32_t spread = 0;
 
-    return seconds << SHIFT | spread << (SHIFT - 9);
+    CHECK(getrandom(&spread, sizeof spread, 0) == (ssize_t)sizeof spread);
+    return seconds << SHIFT | spread >> (32 - SHIFT + 1);
 }
 
 static int open_signals(void)

@@ -11,7 +11,10 @@ enum {
     RECEIVES_A_TURN = 32,
     FENCE_AGAIN_MS = 1000,
     FENCES_BEFORE_WARNING = 5,
-    STABLE_MS = 5000, /* a connection that lasted so long starts the backoff anew */
+    /* A connection that lasted so long starts the backoff anew. Much longer than the longest pause: of two services
+     * with one client id each would else outlast the other's pause, and begin again with the shortest. */
+    STABLE_MS = 60000,
+    SHORT_LIVES_BEFORE_WARNING = 3,
 };
 
 /* --- receiving --- */
@@ -106,6 +109,20 @@ static void plan_connect(struct service *s)
         s->backoff_ms = s->first->broker.reconnect_max_ms;
 }
 
+/* A broker need not say that somebody has taken the session over: mosquitto 2.0 closes without a word. */
+static void note_life(struct service *s)
+{
+    s->lost_ms = s->now.mono_ms;
+    if (s->now.mono_ms - s->connected_ms >= STABLE_MS) {
+        s->backoff_ms = s->first->broker.reconnect_min_ms;
+        s->short_lives = 0;
+        return;
+    }
+    if (++s->short_lives % SHORT_LIVES_BEFORE_WARNING == 0)
+        log_write(LOG_WARNING, "connections do not last: is there another client with this id?",
+                  LOG_TEXT("id", s->first->instance), LOG_INT("in_a_row", s->short_lives));
+}
+
 void link_lost(struct service *s)
 {
     if (!s->link_up)
@@ -116,8 +133,7 @@ void link_lost(struct service *s)
     outbox_disconnected(s->outbox);
     s->presence_known = false;
     s->subscribed_requests = false;
-    if (s->now.mono_ms - s->connected_ms >= STABLE_MS)
-        s->backoff_ms = s->first->broker.reconnect_min_ms;
+    note_life(s);
     plan_connect(s);
 }
 
@@ -278,13 +294,34 @@ static void connected(struct service *s)
     start_reading_presence(s);
 }
 
-static void connect_now(struct service *s)
+/* By the wall clock only where this life does not know. */
+static bool session_is_too_old(const struct service *s)
 {
+    int64_t away_ms = s->connected_once ? (int64_t)(s->now.mono_ms - s->lost_ms) : s->now.wall_ms - s->alive_wall_ms;
+
+    return away_ms > (int64_t)s->first->broker.session_expiry_s * 1000;
+}
+
+/* On MQTT 5 the broker knows how long to keep the session, and goes by its own clock. On 3.1.1 it cannot be told, and
+ * what it kept longer is not wanted. Which of the two it speaks may only be known once it has answered. */
+static int open_connection(struct service *s)
+{
+    bool too_old = session_is_too_old(s);
     int r;
 
-    /* MQTT 3.1.1 cannot tell the broker how long to keep the session. What it kept longer is not wanted. */
-    s->first->mqtt.clean_start = s->now.wall_ms - s->alive_wall_ms > (int64_t)s->first->broker.session_expiry_s * 1000;
+    s->first->mqtt.clean_start = too_old && s->first->broker.protocol == 4;
     r = mqtt_connect(s->mqtt);
+    if (r < 0 || !too_old || s->first->mqtt.clean_start || mqtt_protocol(s->mqtt) == 5)
+        return r;
+    mqtt_abort(s->mqtt);
+    s->first->mqtt.clean_start = true;
+    return mqtt_connect(s->mqtt);
+}
+
+static void connect_now(struct service *s)
+{
+    int r = open_connection(s);
+
     s->now = clock_now(); /* that may have taken a while */
     if (r == 0) {
         /* Held until the turn's journal is written: requests may come in while the SUBACK is waited for. */

@@ -29,12 +29,14 @@ struct service {
     bool stop_wanted;      /* requests are to be unsubscribed */
     bool subscribed_requests;
     bool has_backlog; /* paho may hold messages that it has acknowledged already */
-    bool link_up; /* as far as the outbox and the log know */
+    bool link_up;     /* as far as the outbox and the log know */
     uint64_t connect_at_ms;
     uint32_t backoff_ms;
     uint64_t connected_ms; /* since when */
-    uint64_t acked_ms;     /* the last PUBACK */
-    bool presence_known;   /* read back on this connection */
+    uint64_t lost_ms;
+    unsigned short_lives; /* connections in a row that were lost soon */
+    uint64_t acked_ms;    /* the last PUBACK */
+    bool presence_known;  /* read back on this connection */
     bool fence_seen;
     unsigned fences_lost;
     int64_t alive_wall_ms; /* when the service was last connected, in this life or the one before */
