@@ -6,6 +6,13 @@
 
 /* Records come back through the same store and the same endings as live requests. */
 
+/* Of another one there would be no reply to make. */
+static bool ending_is_known(enum code code, enum outcome outcome)
+{
+    return outcome <= OUTCOME_UNKNOWN &&
+           (code == CODE_SUCCESS ? outcome == OUTCOME_SUCCESS : code_description(code) && outcome != OUTCOME_SUCCESS);
+}
+
 static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
 {
     struct reader r = {.left = record};
@@ -24,7 +31,7 @@ static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
     answer.outcome = (enum outcome)reader_be(&r, 1);
     tracker_id = (int32_t)reader_be(&r, 4);
     quarantine_ms = (uint32_t)reader_be(&r, 4);
-    if (!reader_is_done(&r) || answer.outcome > OUTCOME_UNKNOWN)
+    if (!reader_is_done(&r) || !ending_is_known(answer.code, answer.outcome))
         return -EBADMSG;
     memcpy(answer.key.bytes, key.data, REQUEST_KEY_SIZE);
     age_ms = clock_elapsed_ms(written, e->now);
@@ -134,13 +141,27 @@ static void recover_refusal(struct engine *e, const struct pending *p)
         store_recover_refusal(&e->store, p, e->now.mono_ms);
 }
 
+/* What could not have been written so, though all of its fields can be read. */
+static bool is_sound(const struct pending *p)
+{
+    const struct command *command = &p->command;
+
+    if (p->state == PENDING_SETTLED)
+        return ending_is_known(p->code, p->outcome);
+    if (p->tracker_id <= 0 || command->action == ACTION_UNKNOWN)
+        return false;
+    if (command->action == ACTION_SET)
+        return command->output >= 1 && command->output <= REGISTRY_OUTPUTS_MAX;
+    return command->output_count >= 1 && command->output_count <= REGISTRY_OUTPUTS_MAX;
+}
+
 static int recover_request(struct engine *e, uint64_t id, struct bytes record)
 {
     struct pending *p = pending_from_record(record, e->now, longest_timeout_ms(e));
 
     if (!p)
         return -EBADMSG;
-    if (p->id != id) {
+    if (p->id != id || !is_sound(p)) {
         pending_free(p);
         return -EBADMSG;
     }

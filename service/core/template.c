@@ -224,7 +224,8 @@ static int put_lookup(const struct op *op, const struct rendering *r)
     for (size_t i = 0; i < op->choice_count && e == 0 && !found; i++) {
         const struct choice *choice = &r->t->choices[op->first_choice + i];
 
-        if (!choice->key.data || bytes_equal(choice->key, bytes_of(out->data + before, out->len - before)))
+        if (!choice->key.data ||
+            bytes_equal(choice->key, bytes_of(out->data ? out->data + before : NULL, out->len - before)))
             found = choice;
     }
     out->len = before;

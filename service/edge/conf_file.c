@@ -2,16 +2,14 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libconfig.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
+#include "conf_text.h"
 
 struct conf_file {
     config_t config;
@@ -66,200 +64,6 @@ void conf_mistake(const struct conf_file *f, const struct conf_node *node, const
 
 /* --- opening --- */
 
-/* A decimal number that starts here and is too large for libconfig's integers, which wrap without a word. */
-static bool wraps(const char *at)
-{
-    char *end;
-    long long value;
-
-    errno = 0;
-    value = strtoll(at, &end, 0);
-    if (*end == 'L' || *end == '.' || *end == 'e' || *end == 'E')
-        return errno == ERANGE && *end == 'L';
-    return errno == ERANGE || value > INT32_MAX || value < INT32_MIN;
-}
-
-/* The end of a comment or a string at this place, or `at` itself. */
-static const char *skip_opaque(const char *at)
-{
-    const char *end;
-
-    if (*at == '#' || (at[0] == '/' && at[1] == '/'))
-        return at + strcspn(at, "\n");
-    if (at[0] == '/' && at[1] == '*') {
-        end = strstr(at + 2, "*/");
-        return end ? end + 2 : at + strlen(at);
-    }
-    if (*at != '"')
-        return at;
-    for (end = at + 1; *end && *end != '"'; end++) {
-        if (*end == '\\' && end[1])
-            end++;
-    }
-    return *end ? end + 1 : end;
-}
-
-/* A file and nothing else: to open a named pipe would wait for whoever writes to it, and a device may never end. */
-static int open_file(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    struct stat st;
-    int r = 0;
-
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) < 0)
-        r = -errno;
-    else if (!S_ISREG(st.st_mode))
-        r = S_ISDIR(st.st_mode) ? -EISDIR : -ENODEV;
-    if (r == 0)
-        return fd;
-    close(fd);
-    return r;
-}
-
-static int read_text(const char *path, struct buffer *out)
-{
-    int fd = open_file(path);
-    FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
-    size_t n;
-
-    if (fd < 0)
-        return fd;
-    CHECK(in);
-    do {
-        n = fread(buffer_room(out, 65536), 1, 65536, in);
-        out->len += n;
-    } while (n > 0);
-    buffer_put(out, bytes_of("\n", 2)); /* libconfig takes no comment that ends with the file */
-    n = (size_t)ferror(in);
-    fclose(in);
-    return n ? -EIO : 0;
-}
-
-/* The name between the quotes behind an @include, in *name, to be given to free(); NULL where there are none. Returns
- * the end of it all. */
-static const char *include_name(const char *at, char **name)
-{
-    const char *open = strchr(at, '"');
-    const char *close = open ? strchr(open + 1, '"') : NULL;
-
-    *name = NULL;
-    if (!close)
-        return at + 1;
-    *name = bytes_dup(bytes_of(open + 1, (size_t)(close - open - 1)));
-    CHECK(*name);
-    return close + 1;
-}
-
-enum { INCLUDE_DEPTH_MAX = 10 }; /* libconfig's */
-
-static bool check_includes(struct conf_file *f, const char *file, const char *text, unsigned depth);
-
-static bool holds_nul(const struct buffer *text)
-{
-    CHECK(text->data); /* read_text puts a NUL at its end */
-    return strlen((const char *)text->data) + 1 < text->len;
-}
-
-/* What the included file includes in its turn. */
-static bool check_included_text(struct conf_file *f, const char *path, const char *name, unsigned depth)
-{
-    struct buffer text = {0};
-    bool good = read_text(path, &text) == 0 && !holds_nul(&text);
-
-    if (!good)
-        mistakes_add(f->mistakes, name, 0, "cannot be read, or holds a NUL byte");
-    else
-        good = check_includes(f, name, (const char *)text.data, depth + 1);
-    buffer_release(&text);
-    return good;
-}
-
-/* libconfig ends the whole process where an include is a folder, and waits where it is a pipe. That it is not there at
- * all, libconfig says itself. */
-static bool check_include(struct conf_file *f, const char *file, int line, const char *name, unsigned depth)
-{
-    char *path = conf_resolve(f->path, name);
-    struct stat st;
-    bool is_there = stat(path, &st) == 0;
-    bool good = false;
-
-    if (depth >= INCLUDE_DEPTH_MAX)
-        mistakes_add(f->mistakes, file, line, "include file nesting too deep");
-    else if (!*name || *name == '/' || strchr(name, '\\'))
-        mistakes_add(f->mistakes, file, line, "the name of an include must be a relative path without backslashes");
-    else if (is_there && !S_ISREG(st.st_mode))
-        mistakes_add(f->mistakes, file, line, "the include \"%s\" is no file", name);
-    else
-        good = !is_there || check_included_text(f, path, name, depth);
-    free(path);
-    return good;
-}
-
-static bool check_includes(struct conf_file *f, const char *file, const char *text, unsigned depth)
-{
-    bool good = true;
-    int line = 1;
-
-    for (const char *at = text; *at && good;) {
-        const char *end = skip_opaque(at);
-        char *name = NULL;
-
-        if (end == at)
-            end = *at == '@' ? include_name(at, &name) : at + 1;
-        if (name)
-            good = check_include(f, file, line, name, depth);
-        free(name);
-        for (; at < end; at++)
-            line += *at == '\n';
-    }
-    return good;
-}
-
-static void check_numbers(struct conf_file *f, const char *file, const char *text);
-
-/* The file that the @include at this place names; libconfig has read it already. Returns the end of the @include. */
-static const char *check_included(struct conf_file *f, const char *at)
-{
-    struct buffer text = {0};
-    char *name;
-    char *path;
-    const char *end = include_name(at, &name);
-
-    if (!name)
-        return end;
-    path = conf_resolve(f->path, name);
-    if (read_text(path, &text) == 0)
-        check_numbers(f, name, (const char *)text.data);
-    buffer_release(&text);
-    free(path);
-    free(name);
-    return end;
-}
-
-static void check_numbers(struct conf_file *f, const char *file, const char *text)
-{
-    int line = 1;
-    const char *at = text;
-
-    while (*at) {
-        const char *end = skip_opaque(at);
-
-        if (end == at && (isalpha((unsigned char)*at) || *at == '_')) {
-            end = at + strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*");
-        } else if (end == at && isdigit((unsigned char)*at)) {
-            if (wraps(at))
-                mistakes_add(f->mistakes, file, line, "this number is beyond 32 bits");
-            end = at + strspn(at, "0123456789abcdefABCDEFxXLl.");
-        } else if (end == at) {
-            end = *at == '@' ? check_included(f, at) : at + 1;
-        }
-        for (; at < end; at++)
-            line += *at == '\n';
-    }
-}
-
 static bool parse(struct conf_file *f, const char *text)
 {
     const char *file;
@@ -285,6 +89,7 @@ static void set_include_dir(struct conf_file *f)
 struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
 {
     struct conf_file *f = calloc(1, sizeof *f);
+    const struct conf_text t = {path, mistakes};
     struct buffer text = {0};
     bool good = false;
     int r;
@@ -295,15 +100,15 @@ struct conf_file *conf_open(const char *path, struct mistakes *mistakes)
     f->path = strdup(path);
     CHECK(f->path);
     set_include_dir(f);
-    r = read_text(path, &text);
+    r = conf_text_read(path, &text);
     if (r < 0)
         mistakes_add(mistakes, path, 0, "cannot be read: %s", r == -ENODEV ? "it is no file" : strerror(-r));
-    else if (holds_nul(&text))
+    else if (conf_text_holds_nul(&text))
         mistakes_add(mistakes, path, 0, "holds a NUL byte");
     else
-        good = check_includes(f, f->path, (const char *)text.data, 0) && parse(f, (const char *)text.data);
+        good = conf_text_includes_are_good(&t, (const char *)text.data) && parse(f, (const char *)text.data);
     if (good && text.data)
-        check_numbers(f, f->path, (const char *)text.data);
+        conf_text_check_numbers(&t, (const char *)text.data);
     buffer_release(&text);
     if (good)
         return f;

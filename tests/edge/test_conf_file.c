@@ -278,7 +278,7 @@ Test(conf_file, a_file_that_cannot_be_read_is_named)
     fclose(out);
     expect_unreadable(nul, "FOLDER/nul.cfg: holds a NUL byte\n");
     expect_unreadable(scratch_path("none.cfg"), "FOLDER/none.cfg: cannot be read: No such file or directory\n");
-    expect_unreadable(scratch_path(""), "FOLDER: cannot be read: Input/output error\n");
+    expect_unreadable(scratch_path(""), "FOLDER: cannot be read: Is a directory\n");
 }
 
 Test(conf_file, a_text_alone_is_read_as_a_value)
