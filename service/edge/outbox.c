@@ -151,8 +151,8 @@ void outbox_release(struct outbox *o)
 {
     struct entry *entry;
 
-    TAILQ_FOREACH(entry, &o->held, link)
-    entry->held = false;
+    for (entry = TAILQ_FIRST(&o->held); entry; entry = TAILQ_NEXT(entry, link))
+        entry->held = false;
     TAILQ_CONCAT(&o->waiting, &o->held, link);
 }
 
