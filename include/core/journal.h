@@ -24,7 +24,7 @@ struct journal_disk {
 };
 
 /* The layout on the disk. A change of it takes the next number; a journal of another number is refused. */
-enum { JOURNAL_VERSION = 1, JOURNAL_SIZE_MIN = 64 * 1024 };
+enum { JOURNAL_VERSION = 2, JOURNAL_SIZE_MIN = 64 * 1024 };
 
 struct journal;
 
@@ -48,7 +48,9 @@ size_t journal_record_max(const struct journal *j);
 void journal_put(struct journal *j, enum journal_kind kind, uint64_t id, struct bytes record);
 void journal_delete(struct journal *j, enum journal_kind kind, uint64_t id);
 
-/* 0, also where nothing was staged; -EIO: nothing more of what is staged was written, and journal_error says why. */
+/* 0, also where nothing was staged; -EIO: nothing more of what is staged was written, and journal_error says why. Where
+ * there is no room for all of it nothing is; where the disk fails in the middle of more than a batch takes, which is a
+ * sixteenth of it, its beginning was. */
 int journal_commit(struct journal *j);
 
 /* True while nothing but deletions is staged: they may be committed later, together with something else. */

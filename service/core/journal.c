@@ -10,6 +10,8 @@
 _Static_assert(sizeof(void *) == 8, "the index keeps place and size in one pointer");
 _Static_assert(sizeof(struct batch_head) % ALIGNMENT == 0 && sizeof(struct entry_head) % ALIGNMENT == 0, "alignment");
 
+#define JOURNAL_FULL "the journal is full (journal.size_mb)"
+
 /* Parts of the ring. */
 static uint64_t live_max(const struct journal *j)
 {
@@ -121,6 +123,11 @@ bool journal_has_room(const struct journal *j)
 
 /* --- writing --- */
 
+static uint64_t free_bytes(const struct journal *j)
+{
+    return j->saved_tail + j->ring - j->head;
+}
+
 int journal_write_ring(struct journal *j, uint64_t position, const void *from, size_t len)
 {
     uint64_t at = position % j->ring;
@@ -132,12 +139,14 @@ int journal_write_ring(struct journal *j, uint64_t position, const void *from, s
     return r;
 }
 
-/* A batch that failed must not count should the process end now, though all of it may have been written. */
+/* A batch that failed must not count should the process end now, though all of it may have been written; nor should
+ * the power fail, though the machine may have written it by itself. */
 static void undo_batch(struct journal *j)
 {
     static const struct batch_head none;
 
     (void)journal_write_ring(j, j->head, &none, sizeof none);
+    (void)journal_sync(j);
 }
 
 /* Writes the first `len` bytes of entries, which lie behind a head in `batch`. Each batch is synced before the next one
@@ -149,8 +158,10 @@ static int write_batch(struct journal *j, uint8_t *batch, size_t len)
     size_t size = sizeof *head + len;
     int r;
 
+    if (size > free_bytes(j)) /* never so, unless what was loaded was not written by this */
+        return journal_fail(j, 0, JOURNAL_FULL);
     *head = (struct batch_head){.position = j->head, .len = (uint32_t)len, .magic = BATCH_MAGIC};
-    head->hash = journal_hash_batch(head);
+    head->hash = journal_hash_batch(j, head);
     r = journal_write_ring(j, j->head, batch, size);
     if (r == 0)
         r = journal_sync(j);
@@ -165,11 +176,6 @@ static int write_batch(struct journal *j, uint8_t *batch, size_t len)
 }
 
 /* --- making room --- */
-
-static uint64_t free_bytes(const struct journal *j)
-{
-    return j->saved_tail + j->ring - j->head;
-}
 
 static bool still_counts(const struct journal *j, const struct entry_head *entry, uint64_t position)
 {
@@ -189,7 +195,7 @@ static int clean_one(struct journal *j, uint64_t *cleaned)
     size_t before = 0;
 
     if (!head)
-        return r < 0 ? r : journal_fail(j, 0, "the journal is damaged where it was whole before");
+        return r < 0 ? r : journal_fail(j, 0, JOURNAL_WENT_BAD);
     buffer_clear(&j->copies);
     behind = j->tail + sizeof *head + head->len;
     for (; journal_next_entry(head, &at, &entry, &r); before = at) {
@@ -208,8 +214,14 @@ static int clean_one(struct journal *j, uint64_t *cleaned)
     return 0;
 }
 
-/* Goes through this many bytes of old batches while that much of the ring is in use. The tail is saved so often that
- * what is copied meanwhile fits into the margin. */
+/* So often that what is copied meanwhile fits into the margin. */
+static int save_tail_in_time(struct journal *j)
+{
+    return j->tail - j->saved_tail >= batch_max(j) ? journal_save_tail(j) : 0;
+}
+
+/* Goes through this many bytes of old batches while that much of the ring is in use. Where the tail cannot be saved
+ * nothing is copied any more. */
 static int clean(struct journal *j, uint64_t bytes)
 {
     uint64_t end = j->head;
@@ -217,11 +229,11 @@ static int clean(struct journal *j, uint64_t bytes)
     int r = 0;
 
     while (r == 0 && j->tail < end && cleaned < bytes && j->head - j->tail > clean_from(j)) {
-        r = clean_one(j, &cleaned);
-        if (r == 0 && j->tail - j->saved_tail >= batch_max(j))
-            r = journal_save_tail(j);
+        r = save_tail_in_time(j);
+        if (r == 0)
+            r = clean_one(j, &cleaned);
     }
-    return r;
+    return r < 0 ? r : save_tail_in_time(j);
 }
 
 /* Only where so much is written at once that what each commit cleans was not enough. */
@@ -231,7 +243,7 @@ static int make_room(struct journal *j, uint64_t size)
 
     for (uint64_t gone_through = 0; r == 0 && free_bytes(j) < size + margin(j); gone_through += batch_max(j)) {
         if (gone_through > j->ring)
-            return journal_fail(j, 0, "the journal is full (journal.size_mb)");
+            return journal_fail(j, 0, JOURNAL_FULL);
         r = clean(j, batch_max(j));
         if (r == 0 && j->tail > j->saved_tail)
             r = journal_save_tail(j);
@@ -275,21 +287,33 @@ static void keep_last_of_each(struct journal *j)
     j->staged = kept;
 }
 
-/* As many entries as one batch may take: their bytes, and how many more bytes of records there will be. */
-static size_t next_chunk(const struct journal *j, int64_t *grows)
+/* All of what is staged, or nothing: whoever is told that it does not fit gives all of it up. */
+static bool fits(const struct journal *j)
+{
+    int64_t grows = 0;
+    size_t size;
+
+    for (size_t at = sizeof(struct batch_head); at < j->staged.len; at += size) {
+        const struct entry_head *entry = entry_at(&j->staged, at);
+        const void *place = map_find(&j->index[entry->kind], entry->id);
+
+        size = journal_entry_size(entry->len);
+        grows += entry->what == ENTRY_PUT ? (int64_t)size : 0;
+        grows -= place ? (int64_t)journal_place_size(place) : 0;
+    }
+    return grows <= 0 || j->live + (uint64_t)grows <= live_max(j);
+}
+
+/* The bytes of as many entries as one batch may take. */
+static size_t next_chunk(const struct journal *j)
 {
     size_t at = sizeof(struct batch_head);
 
-    *grows = 0;
     while (at < j->staged.len) {
-        const struct entry_head *entry = entry_at(&j->staged, at);
-        const void *place = map_find(&j->index[entry->kind], entry->id);
-        size_t size = journal_entry_size(entry->len);
+        size_t size = journal_entry_size(entry_at(&j->staged, at)->len);
 
-        if (at + size > batch_max(j) && at > sizeof(struct batch_head))
-            break;
-        *grows += entry->what == ENTRY_PUT ? (int64_t)size : 0;
-        *grows -= place ? (int64_t)journal_place_size(place) : 0;
+        if (at + size > batch_max(j))
+            break; /* not the first: no record is so large */
         at += size;
     }
     return at - sizeof(struct batch_head);
@@ -305,13 +329,9 @@ static void drop_chunk(struct journal *j, size_t len)
 
 static int commit_chunk(struct journal *j, uint64_t *written)
 {
-    int64_t grows;
-    size_t len = next_chunk(j, &grows);
-    int r;
+    size_t len = next_chunk(j);
+    int r = make_room(j, sizeof(struct batch_head) + len);
 
-    if (grows > 0 && j->live + (uint64_t)grows > live_max(j))
-        return journal_fail(j, 0, "the journal is full (journal.size_mb)");
-    r = make_room(j, sizeof(struct batch_head) + len);
     if (r == 0)
         r = write_batch(j, j->staged.data, len);
     if (r < 0)
@@ -326,8 +346,10 @@ int journal_commit(struct journal *j)
     uint64_t written = 0;
     int r = 0;
 
-    if (j->carried)
+    if (j->carried || !fits(j)) {
         keep_last_of_each(j);
+        r = fits(j) ? 0 : journal_fail(j, 0, JOURNAL_FULL);
+    }
     while (r == 0 && j->staged.len)
         r = commit_chunk(j, &written);
     j->carried = r < 0;

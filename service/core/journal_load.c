@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <xxhash.h>
 
 #include "base/check.h"
@@ -18,15 +19,15 @@ int journal_read_ring(struct journal *j, uint64_t position, void *to, size_t len
     return r < 0 ? journal_fail(j, r, "the journal cannot be read") : 0;
 }
 
-uint64_t journal_hash_batch(const struct batch_head *head)
+uint64_t journal_hash_batch(const struct journal *j, const struct batch_head *head)
 {
-    return XXH3_64bits(&head->position, sizeof *head - sizeof head->hash + head->len);
+    return XXH3_64bits_withSeed(&head->position, sizeof *head - sizeof head->hash + head->len, j->seed);
 }
 
 enum { WINDOW = 64 * 1024 };
 
 /* This part of the ring, borrowed until the next call. It is read in larger pieces than asked for, but not beyond the
- * head, where it will be written. NULL: -EIO. */
+ * head, where it will be written. NULL: *r is -EIO, or 0 where there is not so much. */
 static const uint8_t *look(struct journal *j, uint64_t position, size_t len, int *r)
 {
     uint64_t end = j->loaded ? j->head : position + j->ring;
@@ -36,7 +37,8 @@ static const uint8_t *look(struct journal *j, uint64_t position, size_t len, int
     if (position >= j->window_at && position + len <= j->window_at + j->window.len)
         return j->window.data + (position - j->window_at);
     want = want > end - position ? (size_t)(end - position) : want;
-    CHECK(len <= want);
+    if (len > want)
+        return NULL;
     buffer_clear(&j->window);
     *r = journal_read_ring(j, position, buffer_room(&j->window, want), want);
     if (*r < 0)
@@ -62,7 +64,7 @@ const struct batch_head *journal_batch_at(struct journal *j, uint64_t position, 
         return NULL;
     len = head->len;
     head = (const struct batch_head *)(const void *)look(j, position, sizeof *head + len, r);
-    return head && head->hash == journal_hash_batch(head) ? head : NULL;
+    return head && head->hash == journal_hash_batch(j, head) ? head : NULL;
 }
 
 bool journal_next_entry(const struct batch_head *head, size_t *at, struct entry_head *entry, int *r)
@@ -108,17 +110,18 @@ int journal_apply(struct journal *j, const struct batch_head *head)
 
 /* --- slots --- */
 
-static uint64_t slot_hash(const struct slot *slot)
+uint64_t journal_hash_slot(const struct slot *slot)
 {
     return XXH3_64bits(slot, sizeof *slot - sizeof slot->hash);
 }
 
 int journal_save_tail(struct journal *j)
 {
-    struct slot slot = {.magic = SLOT_MAGIC, .version = JOURNAL_VERSION, .ring = j->ring, .tail = j->tail};
+    struct slot slot = {
+        .magic = SLOT_MAGIC, .version = JOURNAL_VERSION, .ring = j->ring, .tail = j->tail, .seed = j->seed};
     int r;
 
-    slot.hash = slot_hash(&slot);
+    slot.hash = journal_hash_slot(&slot);
     r = j->disk.write(j->disk.ctx, (uint64_t)j->slot * SLOT_DISTANCE, &slot, sizeof slot);
     if (r == 0)
         r = journal_sync(j);
@@ -131,8 +134,10 @@ int journal_save_tail(struct journal *j)
 
 int journal_format(struct journal *j)
 {
-    int r = journal_save_tail(j);
+    int r;
 
+    CHECK(getrandom(&j->seed, sizeof j->seed, 0) == (ssize_t)sizeof j->seed);
+    r = journal_save_tail(j);
     return r < 0 ? r : journal_save_tail(j);
 }
 
@@ -148,6 +153,12 @@ static int refuse_slots(struct journal *j, const struct slot slots[SLOT_COUNT])
     return -EBADMSG;
 }
 
+static bool is_whole(const struct slot *slot)
+{
+    return slot->magic == SLOT_MAGIC && slot->version == JOURNAL_VERSION && slot->hash == journal_hash_slot(slot) &&
+           slot->tail % ALIGNMENT == 0;
+}
+
 /* The newest slot that is whole. While one is written the other one is. */
 static int read_slots(struct journal *j)
 {
@@ -160,9 +171,7 @@ static int read_slots(struct journal *j)
 
         if (r < 0)
             return journal_fail(j, r, "the journal cannot be read");
-        if (slot->magic != SLOT_MAGIC || slot->version != JOURNAL_VERSION || slot->hash != slot_hash(slot))
-            continue;
-        if (!best || slot->tail > best->tail) {
+        if (is_whole(slot) && (!best || slot->tail > best->tail)) {
             best = slot;
             j->slot = (i + 1) % SLOT_COUNT;
         }
@@ -174,6 +183,7 @@ static int read_slots(struct journal *j)
         return -EBADMSG;
     }
     j->tail = j->saved_tail = best->tail;
+    j->seed = best->seed;
     return 0;
 }
 
@@ -213,7 +223,7 @@ static int load_batches(struct journal *j)
 
     j->head = j->tail;
     while (j->head < end && (head = journal_batch_at(j, j->head, &r))) {
-        r = journal_apply(j, head);
+        r = sizeof *head + head->len <= end - j->head ? journal_apply(j, head) : -EBADMSG;
         if (r < 0)
             break;
         j->head += sizeof *head + head->len;
@@ -300,7 +310,10 @@ int journal_each(struct journal *j, enum journal_kind kind,
         struct entry_head entry;
 
         memcpy(&entry, at, sizeof entry);
-        r = each(ctx, kind, list[i].id, bytes_of(at + sizeof entry, entry.len));
+        if (entry.id != list[i].id || journal_entry_size(entry.len) != journal_place_size(list[i].place))
+            r = journal_fail(j, 0, JOURNAL_WENT_BAD);
+        else
+            r = each(ctx, kind, entry.id, bytes_of(at + sizeof entry, entry.len));
         at += journal_place_size(list[i].place);
     }
     free(list);

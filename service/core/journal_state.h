@@ -26,6 +26,7 @@ struct slot {
     uint64_t version;
     uint64_t ring; /* bytes */
     uint64_t tail; /* position of the first batch to be read */
+    uint64_t seed; /* of the hashes of batches. Records hold bytes of strangers, who must not know how to make one */
     uint64_t hash; /* of what is before it */
 };
 
@@ -35,6 +36,9 @@ struct batch_head {
     uint32_t len; /* of the entries behind it */
     uint32_t magic;
 };
+
+/* What was whole when it was loaded, or written, is not any more. */
+#define JOURNAL_WENT_BAD "the journal is damaged where it was whole before"
 
 enum entry_what { ENTRY_PUT, ENTRY_DELETE };
 
@@ -50,6 +54,7 @@ struct entry_head {
 struct journal {
     struct journal_disk disk;
     uint64_t ring;                        /* bytes */
+    uint64_t seed;                        /* as in the slots */
     uint64_t head;                        /* position of the next batch */
     uint64_t tail;                        /* position of the oldest batch that may hold something that counts */
     uint64_t saved_tail;                  /* the tail that the disk knows: nothing behind it is overwritten */
@@ -97,7 +102,8 @@ static inline uint64_t journal_place_at(const void *place)
     return ((uintptr_t)place >> 32) * ALIGNMENT;
 }
 
-uint64_t journal_hash_batch(const struct batch_head *head);
+uint64_t journal_hash_batch(const struct journal *j, const struct batch_head *head);
+uint64_t journal_hash_slot(const struct slot *slot);
 
 static inline int journal_sync(const struct journal *j)
 {

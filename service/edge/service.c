@@ -100,6 +100,9 @@ static int open_service(struct service *s)
         return -EIO;
     }
     s->journal = journal_file_journal(s->journal_file);
+    if (journal_torn_bytes(s->journal) > 0)
+        log_write(LOG_WARNING, "the last turn was not written to its end, and never counted",
+                  LOG_INT("bytes", journal_torn_bytes(s->journal)));
     s->alive_wall_ms = journal_file_touched_ms(s->journal_file);
     return life_recover(s);
 }

@@ -230,13 +230,15 @@ int turn_wait_ms(const struct service *s)
     int64_t waits[] = {engine_wait_ms(s->engine, s->now), link_wait_ms(s), IDLE_MS};
     int64_t shortest = IDLE_MS;
 
+    if (!s->journal_down && !journal_may_wait(s->journal))
+        return 0; /* the broker refused something in the moment in which it was sent: that ended a request */
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         if (waits[i] >= 0 && waits[i] < shortest)
             shortest = waits[i];
     }
     if (s->socket_full && shortest > SOCKET_FULL_MS)
         shortest = SOCKET_FULL_MS;
-    if (engine_has_states(s->engine) && mqtt_is_connected(s->mqtt) && shortest > 1)
+    if (engine_has_states(s->engine) && mqtt_is_connected(s->mqtt) && !s->journal_down && shortest > 1)
         shortest = 1; /* they wait for a turn without messages */
     return (int)shortest;
 }

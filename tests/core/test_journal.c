@@ -7,91 +7,44 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "support/memory_disk.h"
+#include "support/book.h"
 
 enum { SMALL = 128 * 1024 };
 
-static struct memory_disk disk;
-static struct journal *journal;
-
-static int reopen(void)
+static void open_small(void)
 {
-    journal_free(journal);
-    memory_disk_restart(&disk);
-    journal = journal_new(&disk.disk, disk.size);
-    return journal_load(journal);
+    book_open(SMALL, false);
 }
 
-static void open_empty(void)
-{
-    memory_disk_init(&disk, SMALL, false);
-    journal = journal_new(&disk.disk, SMALL);
-    cr_assert_eq(journal_format(journal), 0);
-    cr_assert_eq(reopen(), 0);
-}
-
-static void close_all(void)
-{
-    journal_free(journal);
-    memory_disk_release(&disk);
-}
-
-TestSuite(journal, .init = open_empty, .fini = close_all, .timeout = 60);
-
-static void put_text(enum journal_kind kind, uint64_t id, const char *text)
-{
-    journal_put(journal, kind, id, bytes_of_text(text));
-}
-
-static void commit(void)
-{
-    cr_assert_eq(journal_commit(journal), 0, "%s", journal_error(journal));
-}
-
-static int list(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
-{
-    buffer_printf(ctx, "%s%d/%llu=%.*s", ((struct buffer *)ctx)->len ? " " : "", (int)kind, (unsigned long long)id,
-                  (int)record.len, (const char *)record.data);
-    return 0;
-}
-
-static void expect_records(enum journal_kind kind, const char *expected)
-{
-    struct buffer out = {0};
-
-    cr_expect_eq(journal_each(journal, kind, list, &out), 0);
-    buffer_put_u8(&out, '\0');
-    cr_expect_str_eq((const char *)out.data, expected);
-    buffer_release(&out);
-}
+TestSuite(journal, .init = open_small, .fini = book_close, .timeout = 60);
 
 Test(journal, keeps_what_was_committed)
 {
-    put_text(JOURNAL_REQUEST, 5, "five");
-    put_text(JOURNAL_ANSWER, 5, "answer");
-    put_text(JOURNAL_STATES, 265489, "states");
-    commit();
-    put_text(JOURNAL_REQUEST, 6, "six");
-    journal_delete(journal, JOURNAL_ANSWER, 5);
-    put_text(JOURNAL_STATES, 265489, "newer");
-    commit();
+    book_put(JOURNAL_REQUEST, 5, "five");
+    book_put(JOURNAL_ANSWER, 5, "answer");
+    book_put(JOURNAL_STATES, 265489, "states");
+    book_commit();
+    book_put(JOURNAL_REQUEST, 6, "six");
+    journal_delete(book.journal, JOURNAL_ANSWER, 5);
+    book_put(JOURNAL_STATES, 265489, "newer");
+    book_commit();
     for (int i = 0; i < 2; i++) {
-        expect_records(JOURNAL_REQUEST, "0/5=five 0/6=six");
-        expect_records(JOURNAL_ANSWER, "");
-        expect_records(JOURNAL_STATES, "2/265489=newer");
-        cr_assert_eq(reopen(), 0);
+        book_expect(JOURNAL_REQUEST, "0/5=five 0/6=six");
+        book_expect(JOURNAL_ANSWER, "");
+        book_expect(JOURNAL_STATES, "2/265489=newer");
+        cr_assert_eq(book_reopen(), 0);
     }
 }
 
 Test(journal, drops_what_was_not_committed)
 {
-    put_text(JOURNAL_REQUEST, 1, "kept");
-    commit();
-    put_text(JOURNAL_REQUEST, 1, "changed");
-    put_text(JOURNAL_REQUEST, 2, "new");
-    journal_delete(journal, JOURNAL_REQUEST, 1);
-    cr_assert_eq(reopen(), 0);
-    expect_records(JOURNAL_REQUEST, "0/1=kept");
+    book_put(JOURNAL_REQUEST, 1, "kept");
+    book_commit();
+    book_put(JOURNAL_REQUEST, 1, "changed");
+    book_put(JOURNAL_REQUEST, 2, "new");
+    journal_delete(book.journal, JOURNAL_REQUEST, 1);
+    cr_assert_eq(book_reopen(), 0);
+    book_expect(JOURNAL_REQUEST, "0/1=kept");
 }
 
 Test(journal, hands_records_out_by_ascending_number)
@@ -99,54 +52,71 @@ Test(journal, hands_records_out_by_ascending_number)
     static const uint64_t ids[] = {300, 2, UINT64_MAX, 0, 256, 1, UINT64_C(1) << 53, 255, UINT64_C(1) << 32};
 
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        put_text(JOURNAL_REQUEST, ids[i], "x");
-    commit();
-    expect_records(JOURNAL_REQUEST, "0/0=x 0/1=x 0/2=x 0/255=x 0/256=x 0/300=x 0/4294967296=x 0/9007199254740992=x "
-                                    "0/18446744073709551615=x");
+        book_put(JOURNAL_REQUEST, ids[i], "x");
+    book_commit();
+    book_expect(JOURNAL_REQUEST, "0/0=x 0/1=x 0/2=x 0/255=x 0/256=x 0/300=x 0/4294967296=x 0/9007199254740992=x "
+                                 "0/18446744073709551615=x");
+}
+
+struct record_sizes {
+    size_t of[4];
+    size_t count;
+};
+
+static int note_size(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
+{
+    struct record_sizes *sizes = ctx;
+
+    cr_assert_eq(kind, JOURNAL_ANSWER);
+    sizes->of[id % 4] = record.len;
+    sizes->count++;
+    return 0;
 }
 
 Test(journal, a_record_is_any_bytes_of_any_length_up_to_its_largest)
 {
-    size_t largest = journal_record_max(journal);
+    size_t largest = journal_record_max(book.journal);
     uint8_t *large = malloc(largest);
-    struct buffer out = {0};
+    struct record_sizes sizes = {0};
 
     memset(large, 'y', largest);
-    journal_put(journal, JOURNAL_ANSWER, 1, bytes_of("a\0b", 3));
-    journal_put(journal, JOURNAL_ANSWER, 2, bytes_of(large, largest));
-    journal_put(journal, JOURNAL_ANSWER, 3, bytes_of(large, 0));
-    commit();
-    cr_assert_eq(reopen(), 0);
-    cr_assert_eq(journal_each(journal, JOURNAL_ANSWER, list, &out), 0);
-    cr_expect_eq(out.len, strlen("1/1=a 1/2= 1/3=") + largest, "%%.*s ends at the NUL");
-    buffer_release(&out);
+    journal_put(book.journal, JOURNAL_ANSWER, 1, bytes_of("a\0b", 3));
+    journal_put(book.journal, JOURNAL_ANSWER, 2, bytes_of(large, largest));
+    journal_put(book.journal, JOURNAL_ANSWER, 3, bytes_of(large, 0));
+    book_commit();
+    cr_assert_eq(book_reopen(), 0);
+    cr_assert_eq(journal_each(book.journal, JOURNAL_ANSWER, note_size, &sizes), 0);
+    cr_expect_eq(sizes.of[1], 3);
+    cr_expect_eq(sizes.of[2], largest);
+    cr_expect_eq(sizes.of[3], 0);
+    cr_expect_eq(sizes.count, 3);
     free(large);
 }
 
 Test(journal, a_commit_of_nothing_writes_nothing_and_a_delete_of_nothing_is_fine)
 {
-    unsigned writes = disk.writes;
+    unsigned writes = book.disk.writes;
 
-    commit();
-    cr_expect_eq(disk.writes, writes);
-    journal_delete(journal, JOURNAL_REQUEST, 17);
-    cr_expect(journal_may_wait(journal));
-    commit();
-    put_text(JOURNAL_REQUEST, 1, "x");
-    cr_expect_not(journal_may_wait(journal));
-    commit();
-    cr_expect(journal_may_wait(journal));
+    book_commit();
+    cr_expect_eq(book.disk.writes, writes);
+    journal_delete(book.journal, JOURNAL_REQUEST, 17);
+    cr_expect(journal_may_wait(book.journal));
+    book_commit();
+    book_put(JOURNAL_REQUEST, 1, "x");
+    cr_expect_not(journal_may_wait(book.journal));
+    book_commit();
+    cr_expect(journal_may_wait(book.journal));
     journal_free(NULL);
 }
 
 Test(journal, a_commit_is_one_write)
 {
-    unsigned writes = disk.writes;
+    unsigned writes = book.disk.writes;
 
     for (uint64_t id = 1; id <= 30; id++)
-        put_text(JOURNAL_REQUEST, id, "record");
-    commit();
-    cr_expect_eq(disk.writes, writes + 1);
+        book_put(JOURNAL_REQUEST, id, "record");
+    book_commit();
+    cr_expect_eq(book.disk.writes, writes + 1);
 }
 
 static int change(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
@@ -154,9 +124,9 @@ static int change(void *ctx, enum journal_kind kind, uint64_t id, struct bytes r
     char *copy = bytes_dup(record);
 
     (void)ctx;
-    journal_delete(journal, kind, id);
-    put_text(JOURNAL_ANSWER, id, "moved");
-    cr_expect_eq(journal_commit(journal), 0);
+    journal_delete(book.journal, kind, id);
+    book_put(JOURNAL_ANSWER, id, "moved");
+    cr_expect_eq(journal_commit(book.journal), 0);
     cr_expect(bytes_equal_text(record, copy), "what was handed out has changed");
     free(copy);
     return 0;
@@ -174,13 +144,13 @@ Test(journal, may_be_written_while_it_is_read_and_stops_where_it_is_told_to)
     int calls = 0;
 
     for (uint64_t id = 1; id <= 3; id++)
-        put_text(JOURNAL_REQUEST, id, "record");
-    commit();
-    cr_expect_eq(journal_each(journal, JOURNAL_REQUEST, stop_at_two, &calls), -ECANCELED);
+        book_put(JOURNAL_REQUEST, id, "record");
+    book_commit();
+    cr_expect_eq(journal_each(book.journal, JOURNAL_REQUEST, stop_at_two, &calls), -ECANCELED);
     cr_expect_eq(calls, 2);
-    cr_expect_eq(journal_each(journal, JOURNAL_REQUEST, change, NULL), 0);
-    expect_records(JOURNAL_REQUEST, "");
-    expect_records(JOURNAL_ANSWER, "1/1=moved 1/2=moved 1/3=moved");
+    cr_expect_eq(journal_each(book.journal, JOURNAL_REQUEST, change, NULL), 0);
+    book_expect(JOURNAL_REQUEST, "");
+    book_expect(JOURNAL_ANSWER, "1/1=moved 1/2=moved 1/3=moved");
 }
 
 /* --- the end of the process --- */
@@ -193,20 +163,20 @@ Test(journal, a_batch_that_was_cut_off_never_was)
     for (int64_t cut = 0; cut < 200; cut++) {
         uint64_t torn;
 
-        put_text(JOURNAL_REQUEST, 1, "before");
-        put_text(JOURNAL_REQUEST, 3, "kept");
-        commit();
-        disk.bytes_to_end = cut;
-        put_text(JOURNAL_REQUEST, 1, "after");
-        put_text(JOURNAL_REQUEST, 2, "new");
-        journal_delete(journal, JOURNAL_REQUEST, 3);
-        commit();
-        cr_assert_eq(reopen(), 0, "cut after %lld bytes: %s", (long long)cut, journal_error(journal));
-        torn = journal_torn_bytes(journal);
+        book_put(JOURNAL_REQUEST, 1, "before");
+        book_put(JOURNAL_REQUEST, 3, "kept");
+        book_commit();
+        book.disk.bytes_to_end = cut;
+        book_put(JOURNAL_REQUEST, 1, "after");
+        book_put(JOURNAL_REQUEST, 2, "new");
+        journal_delete(book.journal, JOURNAL_REQUEST, 3);
+        book_commit();
+        cr_assert_eq(book_reopen(), 0, "cut after %lld bytes: %s", (long long)cut, journal_error(book.journal));
+        torn = journal_torn_bytes(book.journal);
         if (cut < WHOLE)
-            expect_records(JOURNAL_REQUEST, "0/1=before 0/3=kept");
+            book_expect(JOURNAL_REQUEST, "0/1=before 0/3=kept");
         else
-            expect_records(JOURNAL_REQUEST, "0/1=after 0/2=new");
+            book_expect(JOURNAL_REQUEST, "0/1=after 0/2=new");
         cr_assert_eq(torn, cut < HEAD || cut >= WHOLE ? 0 : HEAD + 24 + 24 + 16, "cut %lld: torn %llu", (long long)cut,
                      (unsigned long long)torn);
     }
@@ -216,34 +186,34 @@ Test(journal, a_batch_that_was_cut_off_never_was)
 
 Test(journal, what_could_not_be_written_is_written_by_the_next_commit_that_can)
 {
-    put_text(JOURNAL_REQUEST, 1, "one");
-    commit();
-    disk.fails = true;
-    put_text(JOURNAL_REQUEST, 2, "two");
-    journal_delete(journal, JOURNAL_REQUEST, 1);
-    cr_expect_eq(journal_commit(journal), -EIO);
-    cr_expect_str_eq(journal_error(journal), "the journal cannot be written: No space left on device");
-    cr_expect_not(journal_may_wait(journal));
-    expect_records(JOURNAL_REQUEST, "0/1=one");
-    put_text(JOURNAL_REQUEST, 3, "three");
-    journal_delete(journal, JOURNAL_REQUEST, 2); /* never to be seen */
-    cr_expect_eq(journal_commit(journal), -EIO);
-    disk.fails = false;
-    commit();
-    expect_records(JOURNAL_REQUEST, "0/3=three");
-    cr_assert_eq(reopen(), 0);
-    expect_records(JOURNAL_REQUEST, "0/3=three");
+    book_put(JOURNAL_REQUEST, 1, "one");
+    book_commit();
+    book.disk.fails = true;
+    book_put(JOURNAL_REQUEST, 2, "two");
+    journal_delete(book.journal, JOURNAL_REQUEST, 1);
+    cr_expect_eq(journal_commit(book.journal), -EIO);
+    cr_expect_str_eq(journal_error(book.journal), "the journal cannot be written: No space left on device");
+    cr_expect_not(journal_may_wait(book.journal));
+    book_expect(JOURNAL_REQUEST, "0/1=one");
+    book_put(JOURNAL_REQUEST, 3, "three");
+    journal_delete(book.journal, JOURNAL_REQUEST, 2); /* never to be seen */
+    cr_expect_eq(journal_commit(book.journal), -EIO);
+    book.disk.fails = false;
+    book_commit();
+    book_expect(JOURNAL_REQUEST, "0/3=three");
+    cr_assert_eq(book_reopen(), 0);
+    book_expect(JOURNAL_REQUEST, "0/3=three");
 }
 
 Test(journal, what_could_not_be_written_is_dropped_by_the_end_of_the_process)
 {
-    put_text(JOURNAL_REQUEST, 1, "one");
-    commit();
-    disk.fails = true;
-    put_text(JOURNAL_REQUEST, 2, "two");
-    cr_expect_eq(journal_commit(journal), -EIO);
-    cr_assert_eq(reopen(), 0);
-    expect_records(JOURNAL_REQUEST, "0/1=one");
+    book_put(JOURNAL_REQUEST, 1, "one");
+    book_commit();
+    book.disk.fails = true;
+    book_put(JOURNAL_REQUEST, 2, "two");
+    cr_expect_eq(journal_commit(book.journal), -EIO);
+    cr_assert_eq(book_reopen(), 0);
+    book_expect(JOURNAL_REQUEST, "0/1=one");
 }
 
 /* As many records as there is room for, ten a commit; how many commits were taken. */
@@ -253,10 +223,10 @@ static uint64_t fill(uint64_t first)
 
     for (uint64_t turn = 0; turn < 10000; turn++) {
         for (uint64_t i = 0; i < 10; i++)
-            journal_put(journal, JOURNAL_REQUEST, first + turn * 10 + i, bytes_of(record, sizeof record));
-        if (journal_commit(journal) == -EIO)
+            journal_put(book.journal, JOURNAL_REQUEST, first + turn * 10 + i, bytes_of(record, sizeof record));
+        if (journal_commit(book.journal) == -EIO)
             return turn;
-        cr_assert(journal_totals(journal).live_bytes <= SMALL / 2);
+        cr_assert(journal_totals(book.journal).live_bytes <= SMALL / 2);
     }
     cr_assert_fail("it never gets full");
     return 0;
@@ -267,29 +237,29 @@ Test(journal, when_it_is_full_it_says_so_and_room_is_made_by_deleting)
     uint64_t turns;
     uint64_t had_room_for = 0;
 
-    for (uint64_t id = 1000000; journal_has_room(journal); id++, had_room_for++) {
-        put_text(JOURNAL_ANSWER, id, "0123456789012345678901234567890123456789");
-        commit();
+    for (uint64_t id = 1000000; journal_has_room(book.journal); id++, had_room_for++) {
+        book_put(JOURNAL_ANSWER, id, "0123456789012345678901234567890123456789");
+        book_commit();
     }
     for (uint64_t i = 0; i < had_room_for; i++)
-        journal_delete(journal, JOURNAL_ANSWER, 1000000 + i);
-    commit();
+        journal_delete(book.journal, JOURNAL_ANSWER, 1000000 + i);
+    book_commit();
     turns = fill(0);
     cr_assert_gt(turns, 20, "a quarter of it");
-    cr_expect_not(journal_has_room(journal));
-    cr_expect_str_eq(journal_error(journal), "the journal is full (journal.size_mb)");
-    cr_expect_eq(journal_totals(journal).records, turns * 10, "a commit that failed has left something");
+    cr_expect_not(journal_has_room(book.journal));
+    cr_expect_str_eq(journal_error(book.journal), "the journal is full (journal.size_mb)");
+    cr_expect_eq(journal_totals(book.journal).records, turns * 10, "a commit that failed has left something");
     for (uint64_t i = 0; i < 10; i++)
-        journal_delete(journal, JOURNAL_REQUEST, turns * 10 + i); /* what is staged */
-    commit();
+        journal_delete(book.journal, JOURNAL_REQUEST, turns * 10 + i); /* what is staged */
+    book_commit();
     for (uint64_t i = 0; i < turns * 10; i++) {
-        journal_delete(journal, JOURNAL_REQUEST, i);
+        journal_delete(book.journal, JOURNAL_REQUEST, i);
         if (i % 10 == 9)
-            commit();
+            book_commit();
     }
-    cr_expect_eq(journal_totals(journal).records, 0);
-    cr_expect_eq(journal_totals(journal).live_bytes, 0);
-    cr_expect(journal_has_room(journal));
+    cr_expect_eq(journal_totals(book.journal).records, 0);
+    cr_expect_eq(journal_totals(book.journal).live_bytes, 0);
+    cr_expect(journal_has_room(book.journal));
     cr_expect_eq(fill(100000), turns);
 }
 
@@ -299,78 +269,78 @@ Test(journal, more_than_a_batch_takes_is_several)
 
     for (uint64_t id = 1; id <= 300; id++) {
         snprintf(text, sizeof text, "a record of some length: number %llu", (unsigned long long)id);
-        put_text(JOURNAL_REQUEST, id, text);
+        book_put(JOURNAL_REQUEST, id, text);
     }
-    commit();
-    cr_assert_eq(reopen(), 0);
-    cr_expect_eq(journal_totals(journal).records, 300);
+    book_commit();
+    cr_assert_eq(book_reopen(), 0);
+    cr_expect_eq(journal_totals(book.journal).records, 300);
 }
 
 /* --- loading --- */
 
 static void expect_refused(const char *why)
 {
-    cr_expect_eq(reopen(), -EBADMSG);
-    cr_expect_str_eq(journal_error(journal), why);
+    cr_expect_eq(book_reopen(), -EBADMSG);
+    cr_expect_str_eq(journal_error(book.journal), why);
 }
 
 Test(journal, what_is_no_journal_is_refused)
 {
     static const char refusal[] = "not a journal, or its beginning is damaged";
 
-    memset(disk.bytes, 'x', 8192);
+    memset(book.disk.bytes, 'x', 8192);
     expect_refused(refusal);
-    memset(disk.bytes, 0, disk.size);
+    memset(book.disk.bytes, 0, book.disk.size);
     expect_refused(refusal);
 }
 
 Test(journal, one_of_another_version_is_refused_and_says_so)
 {
-    disk.bytes[8] = disk.bytes[4096 + 8] = JOURNAL_VERSION + 1;
+    book.disk.bytes[8] = book.disk.bytes[4096 + 8] = JOURNAL_VERSION + 1;
     expect_refused("a journal of another version of outputd: end its requests with that one first");
 }
 
 Test(journal, one_of_another_length_is_refused)
 {
-    disk.size -= 4096;
+    book.disk.size -= 4096;
     expect_refused("the journal is not as long as it says that it is");
 }
 
 Test(journal, one_whole_slot_is_enough)
 {
-    put_text(JOURNAL_REQUEST, 1, "kept");
-    commit();
-    memset(disk.bytes, 0xff, 40);
-    cr_assert_eq(reopen(), 0);
-    expect_records(JOURNAL_REQUEST, "0/1=kept");
+    book_put(JOURNAL_REQUEST, 1, "kept");
+    book_commit();
+    memset(book.disk.bytes, 0xff, 40);
+    cr_assert_eq(book_reopen(), 0);
+    book_expect(JOURNAL_REQUEST, "0/1=kept");
 }
 
 /* Every byte of every batch but the last, whose damage cannot be told from a write that was cut off. */
 Test(journal, damage_is_refused_wherever_it_is)
 {
-    static const uint64_t ring_at = 8192;
     uint64_t last;
     uint64_t end;
 
     for (uint64_t id = 1; id <= 4; id++) {
-        put_text(JOURNAL_REQUEST, id, "a record");
-        put_text(JOURNAL_ANSWER, id, "another one");
-        commit();
+        book_put(JOURNAL_REQUEST, id, "a record");
+        book_put(JOURNAL_ANSWER, id, "another one");
+        book_commit();
     }
-    last = journal_totals(journal).used_bytes;
-    put_text(JOURNAL_REQUEST, 5, "the last");
-    commit();
-    end = journal_totals(journal).used_bytes;
+    last = journal_totals(book.journal).used_bytes;
+    book_put(JOURNAL_REQUEST, 5, "the last");
+    book_commit();
+    end = journal_totals(book.journal).used_bytes;
     for (uint64_t at = 0; at < last; at++) {
-        disk.bytes[ring_at + at] ^= 0x10;
-        cr_assert_eq(reopen(), -EBADMSG, "byte %llu", (unsigned long long)at);
-        cr_assert_str_eq(journal_error(journal), "the journal is damaged: a batch is broken, and whole ones follow it");
-        disk.bytes[ring_at + at] ^= 0x10;
+        book.disk.bytes[BOOK_RING_AT + at] ^= 0x10;
+        cr_assert_eq(book_reopen(), -EBADMSG, "byte %llu", (unsigned long long)at);
+        cr_assert_str_eq(journal_error(book.journal),
+                         "the journal is damaged: a batch is broken, and whole ones follow it");
+        book.disk.bytes[BOOK_RING_AT + at] ^= 0x10;
     }
     for (uint64_t at = last; at < end; at++) {
-        disk.bytes[ring_at + at] ^= 0x10;
-        cr_assert_eq(reopen(), 0, "byte %llu", (unsigned long long)at);
-        cr_assert_eq(journal_totals(journal).records, 8);
-        disk.bytes[ring_at + at] ^= 0x10;
+        book.disk.bytes[BOOK_RING_AT + at] ^= 0x10;
+        cr_assert_eq(book_reopen(), 0, "byte %llu", (unsigned long long)at);
+        cr_assert_eq(journal_totals(book.journal).records, 8);
+        book.disk.bytes[BOOK_RING_AT + at] ^= 0x10;
     }
 }

@@ -9,9 +9,12 @@ enum { SECTOR = 512 };
 
 static int read_memory(void *ctx, uint64_t at, void *to, size_t len)
 {
-    const struct memory_disk *d = ctx;
+    struct memory_disk *d = ctx;
 
     CHECK(at + len <= d->size);
+    if (d->reads_to_bad == 0)
+        return -EIO;
+    d->reads_to_bad -= d->reads_to_bad > 0;
     memcpy(to, d->bytes + at, len);
     return 0;
 }
@@ -24,6 +27,8 @@ static int write_memory(void *ctx, uint64_t at, const void *from, size_t len)
     d->writes++;
     if (d->fails)
         return -ENOSPC;
+    if (at < d->bad_below)
+        return -EIO;
     if (d->dead)
         return 0;
     if (d->bytes_to_end >= 0 && (int64_t)len >= d->bytes_to_end) {
@@ -41,16 +46,14 @@ static int sync_memory(void *ctx)
     struct memory_disk *d = ctx;
 
     d->syncs++;
-    if (d->sync_fails)
-        return -EIO;
     if (!d->dead && d->synced)
         memcpy(d->synced, d->bytes, d->size);
-    return 0;
+    return d->sync_fails ? -EIO : 0;
 }
 
 void memory_disk_init(struct memory_disk *d, uint64_t size, bool sync)
 {
-    *d = (struct memory_disk){.size = size, .bytes_to_end = -1};
+    *d = (struct memory_disk){.size = size, .bytes_to_end = -1, .reads_to_bad = -1};
     d->disk = (struct journal_disk){d, read_memory, write_memory, sync ? sync_memory : NULL};
     d->bytes = calloc(1, size);
     d->synced = sync ? calloc(1, size) : NULL;
@@ -67,7 +70,8 @@ void memory_disk_release(struct memory_disk *d)
 void memory_disk_restart(struct memory_disk *d)
 {
     d->fails = d->sync_fails = d->dead = false;
-    d->bytes_to_end = -1;
+    d->bytes_to_end = d->reads_to_bad = -1;
+    d->bad_below = 0;
 }
 
 void memory_disk_lose_power(struct memory_disk *d, uint64_t random)

@@ -1,5 +1,5 @@
-/* A disk in memory for the journal, with its faults: writes that fail, that are cut off where the process ends, and a
- * machine that loses what was not synced. */
+/* A disk in memory for the journal, with its faults: reads and writes that fail, writes that are cut off where the
+ * process ends, and a machine that loses what was not synced. */
 #ifndef SUPPORT_MEMORY_DISK_H
 #define SUPPORT_MEMORY_DISK_H
 
@@ -11,7 +11,9 @@ struct memory_disk {
     uint8_t *synced; /* what a power failure leaves; NULL: is not looked at */
     uint64_t size;
     bool fails;           /* every write, with ENOSPC */
-    bool sync_fails;      /* with EIO */
+    bool sync_fails;      /* with EIO, though all of it was written */
+    uint64_t bad_below;   /* writes that begin before this fail, with EIO */
+    int64_t reads_to_bad; /* so many more reads work, then they fail, with EIO; -1: all work */
     bool dead;            /* the process has ended: writes are said to work and do nothing */
     int64_t bytes_to_end; /* so many more bytes are written, then the process ends; -1: it does not */
     unsigned writes;
