@@ -209,6 +209,13 @@ static int put_states(const struct op *op, const struct rendering *r)
 }
 
 /* The key is put together at the end of `out`, which is as it was afterwards. */
+static struct bytes written_since(const struct buffer *out, size_t before)
+{
+    if (out->len == before)
+        return bytes_of("", 0); /* there may be no data at all */
+    return bytes_of(out->data + before, out->len - before);
+}
+
 static int put_lookup(const struct op *op, const struct rendering *r)
 {
     const struct choice *found = NULL;
@@ -224,8 +231,7 @@ static int put_lookup(const struct op *op, const struct rendering *r)
     for (size_t i = 0; i < op->choice_count && e == 0 && !found; i++) {
         const struct choice *choice = &r->t->choices[op->first_choice + i];
 
-        if (!choice->key.data ||
-            bytes_equal(choice->key, bytes_of(out->data ? out->data + before : NULL, out->len - before)))
+        if (!choice->key.data || bytes_equal(choice->key, written_since(out, before)))
             found = choice;
     }
     out->len = before;

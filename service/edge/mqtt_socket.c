@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -119,6 +120,18 @@ void mqtt_socket_reset(int fd)
     /* Dissolving the association is the one way to send a RST and keep the descriptor, which is paho's to close. */
     struct sockaddr none = {.sa_family = AF_UNSPEC};
     (void)connect(fd, &none, sizeof(none)); /* NOLINT(bugprone-unused-return-value): a dead one is as good */
+}
+
+/* In place of the C library's, for paho: it ends a connection that is broken with a shutdown, and that lets out what is
+ * corked, PUBACKs of messages that nobody has seen yet among it. */
+int shutdown(int fd, int how)
+{
+    int corked = 0;
+    socklen_t len = sizeof(corked);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &len) < 0 || !corked)
+        return (int)syscall(SYS_shutdown, fd, how);
+    mqtt_socket_reset(fd);
+    return 0;
 }
 
 void mqtt_socket_drain(int fd, int wait_ms)

@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "support/broker.h"
 #include "support/mqtt_probe.h"
+#include "support/peer.h"
 
 static struct broker *broker;
 
@@ -154,4 +156,42 @@ Test(mqtt_cork, unsubscribing_under_a_cork_does_not_wait_for_it_to_dry)
     cr_assert_eq(mqtt_unsubscribe(p->m, (const char *const[]){"a"}, 1), 0);
     cr_assert_lt(clock_mono_us() - start_us, 150000);
     probe_free(p);
+}
+
+/* --- a connection that paho closes by itself --- */
+
+/* Sends a message and its end of the stream in one, and reports what comes back after the CONNECT. */
+static void end_after_a_message(int fd, int reports)
+{
+    static const uint8_t connack[] = {0x20, 3, 0, 0, 0};
+    static const uint8_t publish[] = {0x32, 8, 0, 2, 'i', 'n', 0, 1, 0, 'x'};
+    uint8_t bytes[512];
+    ssize_t n = read(fd, bytes, sizeof bytes); /* CONNECT */
+
+    if (n <= 0 || write(fd, connack, sizeof connack) < 0 || write(fd, publish, sizeof publish) < 0)
+        return;
+    shutdown(fd, SHUT_WR);
+    while ((n = read(fd, bytes, sizeof bytes)) > 0) {
+        if (write(reports, bytes, (size_t)n) < 0)
+            return;
+    }
+    (void)!write(reports, "end", 3);
+}
+
+/* It closes with a shutdown, which would let out what is corked. */
+Test(mqtt_cork, a_connection_that_ends_has_acknowledged_nothing_that_was_corked)
+{
+    struct peer peer = peer_start(end_after_a_message);
+    struct probe *p = probe_new(peer.url);
+    char report[8] = {0};
+
+    cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
+    mqtt_cork(p->m, true);
+    cr_expect_not(probe_wait(p, 2), "there is only one");
+    cr_expect_eq(p->count, 1);
+    cr_expect_not(mqtt_is_connected(p->m));
+    cr_assert_eq(read(peer.reports, report, 3), 3);
+    cr_expect_str_eq(report, "end", "something has left: 0x%02x", (uint8_t)report[0]);
+    probe_free(p);
+    peer_stop(&peer);
 }
