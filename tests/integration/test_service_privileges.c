@@ -135,7 +135,7 @@ Test(service_privileges, as_a_user_it_serves_reloads_reconnects_and_drains)
     expect_status("Uid", ids);
     snprintf(ids, sizeof ids, "%1$u\t%1$u\t%1$u\t%1$u", nobody->pw_gid);
     expect_status("Gid", ids);
-    cr_assert_eq(outputd_log_count(service, "warning"), 0);
+    cr_assert_eq(outputd_log_count(service, "warning"), SYSCALL_FILTER_BUILT ? 0 : 1); /* that there is none */
     expect_flow("on");
     outputd_signal(service, SIGHUP);
     outputd_wait_log(service, " reloaded ", 1);
