@@ -27,7 +27,7 @@ struct mqtt_options {
     const char *client_id;
     const char *username;      /* NULL: none */
     const char *password;      /* NULL: none */
-    int protocol;              /* 5, or 4 for MQTT 3.1.1; from 5 it falls back to 4 where a broker refuses 5 */
+    int protocol;              /* 5, or 4 for MQTT 3.1.1; from 5 it falls back to 4 where a broker says no to 5 */
     bool clean_start;          /* discard the session that the broker kept */
     uint32_t session_expiry_s; /* how long the broker keeps the session; MQTT 5 only */
     int keep_alive_s;          /* on ws and wss 5 at most, because paho may need a ping to look at all that has come */

@@ -61,7 +61,6 @@ static uint16_t port_of(const char *url, const struct scheme *scheme)
  * flags its CONNACK had, that a SUBSCRIBE went out while paho still waits for its answer. */
 static struct watch {
     bool is_connect_tried;
-    bool is_connect_sent;
     bool session_present;
     bool is_readable;            /* what comes on the socket is not encrypted */
     uint64_t deadline_ms;        /* of the connect */
@@ -95,7 +94,6 @@ static bool has_session_flag(const uint8_t *head, size_t len)
 static void on_connect_written(int fd, bool is_sent)
 {
     watch.is_connect_tried = true;
-    watch.is_connect_sent = is_sent;
     watch.error[0] = '\0'; /* it was overcome: of two ways to check a host's name only one can succeed */
     if (!is_sent || !watch.is_readable)
         return;
@@ -200,20 +198,21 @@ static int refused_with(int reason, char error[MQTT_ERROR_SIZE])
     return -ECONNREFUSED;
 }
 
-/* Paho has no reason code: the connection did not come about, or it was closed instead of an answer. Some MQTT 3.1.1
- * brokers answer a CONNECT of version 5 in that way. */
+/* Paho has no reason code: the connection did not come about, or it was closed instead of an answer. Brokers that close
+ * on a CONNECT of version 5 get no 3.1.1 for that: a line that broke in this moment looks the same, and a session that
+ * is continued with 3.1.1 has lost the Correlation Data by which a repeated request is known. */
 static int failed_without_answer(bool had_time_left, char error[MQTT_ERROR_SIZE])
 {
-    bool was_closed = watch.is_connect_sent && had_time_left;
     if (watch.error[0] != '\0')
         snprintf(error, MQTT_ERROR_SIZE, "%s", watch.error);
     else if (!had_time_left)
         snprintf(error, MQTT_ERROR_SIZE, "no answer in time");
     else if (watch.is_connect_tried)
-        snprintf(error, MQTT_ERROR_SIZE, "the broker closed the connection instead of answering");
+        snprintf(error, MQTT_ERROR_SIZE,
+                 "the broker closed the connection instead of answering (one that has no MQTT 5: broker.protocol = 4)");
     else
         snprintf(error, MQTT_ERROR_SIZE, "no connection");
-    return was_closed ? -EPROTONOSUPPORT : -ECONNREFUSED;
+    return -ECONNREFUSED;
 }
 
 static MQTTClient_SSLOptions tls_options_of(const struct mqtt_tls *tls)

@@ -133,9 +133,20 @@ static void expect_fallback(peer_serve *serve)
     peer_stop(&peer);
 }
 
-Test(mqtt_connect, falls_back_where_a_broker_closes_on_version_5)
+/* A line that broke in this moment looks the same. */
+Test(mqtt_connect, does_not_fall_back_where_the_connection_ends_without_an_answer)
 {
-    expect_fallback(peer_close_on_5);
+    struct peer peer = peer_start(peer_close_on_5);
+    struct probe *p = probe_new(peer.url);
+    char levels[3] = {0};
+
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_assert_eq(probe_connect(p), -ECONNREFUSED);
+    cr_expect_not_null(strstr(mqtt_error(p->m), "closed the connection instead of answering"), "%s", mqtt_error(p->m));
+    cr_assert_eq(read(peer.reports, levels, 2), 2);
+    cr_assert_str_eq(levels, "55");
+    probe_free(p);
+    peer_stop(&peer);
 }
 
 Test(mqtt_connect, falls_back_where_a_broker_refuses_version_5)

@@ -122,13 +122,19 @@ Test(service_mqtt4, a_request_made_after_a_kill_is_answered_after_the_start)
     expect("api/tracker/output/set/response", "{\"success\": true, \"request_id\": 5}");
 }
 
+/* As a broker of 3.1.1 has to: CONNACK, unacceptable protocol version. */
+static void refuse_5(int fd, int reports)
+{
+    peer_refuse_5(fd, reports, "\x20\x02\x00\x01", 4);
+}
+
 Test(service_mqtt4, a_broker_that_refuses_5_is_served_by_4)
 {
     struct peer peer;
     char levels[2];
 
     peer_real_port = broker_port(broker);
-    peer = peer_start(peer_close_on_5);
+    peer = peer_start(refuse_5);
     outputd_set(service, "broker.protocol", "5");
     outputd_set_text(service, "broker.url", peer.url);
     start_service();
