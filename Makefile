@@ -104,11 +104,11 @@ $(BUILD)/tests/$(1): $(call objects,tests/$(1)) $(call objects,tests/support) $(
 endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 
-# Loaded into outputd by a test: a wall clock that can be set.
-$(BUILD)/tests/clock_shift.so: tests/preload/clock_shift.c
+# Loaded into outputd by tests: a wall clock that can be set, a count of the times that it syncs.
+$(BUILD)/tests/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c17 $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
-$(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so
+$(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core
@@ -147,8 +147,9 @@ $(BUILD)/acks: $(BUILD)/obj/tests/fuzz/acks.o $(RING_LIBS)
 $(BUILD)/seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(BUILD)/obj/service/outputctl/vector.o \
     $(BUILD)/obj/service/outputctl/switches.o $(RING_LIBS)
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
-FUZZERS := request ack presence record config registry profile
+FUZZERS := request ack presence record journal config registry profile
 FUZZ_SHARED := $(patsubst %,$(BUILD)/obj/tests/fuzz/%.o,draw scene scene_world scene_watch text_file)
+$(BUILD)/journal: $(BUILD)/obj/tests/support/memory_disk.o
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_SHARED) $(RING_LIBS)
 	$(CC) -o $@ $^ $(LDFLAGS) -fsanitize=fuzzer $(LIBS_edge)
 $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Iservice

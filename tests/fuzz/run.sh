@@ -8,8 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 build=$(realpath "$1")
 seconds=${FUZZ_SECONDS:-60}
 jobs=${FUZZ_JOBS:-$(nproc)}
-# Requests, acks, presence and the journal's records through the engine; the files that people write.
-targets=(request ack presence record config registry profile)
+# Requests, acks, presence and the journal's records through the engine; the journal itself; the files that people write.
+targets=(request ack presence record journal config registry profile)
 # What devices send: one profile for each framer, then one for each way without: delimiters, lines, objects, whole
 # messages.
 first() {
@@ -39,7 +39,7 @@ prepare() {
     command=("$build/$name" "-dict=tests/fuzz/$name.dict" -len_control=10 -max_len=8192)
     inputs+=("$PWD/tests/fuzz/corpus/$name")
     case $name in
-    request | ack | presence | record) command+=(-max_len=1024) ;;
+    request | ack | presence | record | journal) command+=(-max_len=1024) ;;
     config) cp conf/outputd.cfg "${inputs[0]}" ;;
     registry) cp conf/registry.cfg "${inputs[0]}" ;;
     profile) inputs+=("$PWD/conf/profiles") ;;

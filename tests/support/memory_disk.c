@@ -38,6 +38,8 @@ static int write_memory(void *ctx, uint64_t at, const void *from, size_t len)
     if (d->bytes_to_end >= 0)
         d->bytes_to_end -= (int64_t)len;
     memcpy(d->bytes + at, from, len);
+    d->dirty_from = at < d->dirty_from ? at : d->dirty_from;
+    d->dirty_to = at + len > d->dirty_to ? at + len : d->dirty_to;
     return 0;
 }
 
@@ -46,14 +48,17 @@ static int sync_memory(void *ctx)
     struct memory_disk *d = ctx;
 
     d->syncs++;
-    if (!d->dead && d->synced)
-        memcpy(d->synced, d->bytes, d->size);
+    if (!d->dead && d->synced && d->dirty_from < d->dirty_to) {
+        memcpy(d->synced + d->dirty_from, d->bytes + d->dirty_from, d->dirty_to - d->dirty_from);
+        d->dirty_from = d->size;
+        d->dirty_to = 0;
+    }
     return d->sync_fails ? -EIO : 0;
 }
 
 void memory_disk_init(struct memory_disk *d, uint64_t size, bool sync)
 {
-    *d = (struct memory_disk){.size = size, .bytes_to_end = -1, .reads_to_bad = -1};
+    *d = (struct memory_disk){.size = size, .bytes_to_end = -1, .reads_to_bad = -1, .dirty_from = size};
     d->disk = (struct journal_disk){d, read_memory, write_memory, sync ? sync_memory : NULL};
     d->bytes = calloc(1, size);
     d->synced = sync ? calloc(1, size) : NULL;

@@ -18,6 +18,8 @@ struct memory_disk {
     int64_t bytes_to_end; /* so many more bytes are written, then the process ends; -1: it does not */
     unsigned writes;
     unsigned syncs;
+    uint64_t dirty_from; /* written and not synced lies in here */
+    uint64_t dirty_to;
 };
 
 /* sync: the journal is to sync it. */

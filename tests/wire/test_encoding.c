@@ -27,6 +27,7 @@ static const struct {
     {"text/plain", "\x81", ENCODING_MSGPACK},
     {"application/jso", "\x81", ENCODING_MSGPACK},
     {"application/jsonx", "\x81", ENCODING_MSGPACK},
+    {"application/yaml", "\x81", ENCODING_MSGPACK}, /* as long as one */
     {"application/msgpac", "{}", ENCODING_JSON},
     {"application/msgpack2", "{}", ENCODING_JSON},
     {";application/json", "\x81", ENCODING_MSGPACK},

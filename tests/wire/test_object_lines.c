@@ -55,6 +55,13 @@ Test(object_lines, every_value_is_a_line_with_its_path)
                    "a.0.0=1\na.0.1.0=2\na.2.0.b=3\n");
 }
 
+/* A key with a dot looks like a path. */
+Test(object_lines, two_values_with_the_same_path_are_two_lines)
+{
+    expect_json("{\"a.b\":1,\"a\":{\"b\":1}}", "a.b=1\na.b=1\n");
+    expect_json("{\"a.b\":2,\"a\":{\"b\":1}}", "a.b=1\na.b=2\n");
+}
+
 Test(object_lines, what_is_empty_has_none)
 {
     expect_json("{}", "");
@@ -237,6 +244,47 @@ Test(object_lines, paths_that_repeat_count_in_full)
     expect_elements(1019, 64, false);
     expect_elements(2000, 1000, false);
     expect_elements(1, 100000, false);
+}
+
+/* {"a": text that is too much by itself, "b": value}: nothing is appended, whatever comes behind it. */
+static void expect_too_much_before(const char *json, const char *msgpack, size_t msgpack_len)
+{
+    enum { TOO_MUCH = OBJECT_LINES_MAX + 1 };
+    struct buffer text = {0};
+    struct buffer packed = {0};
+
+    buffer_put_text(&text, "{\"a\":\"");
+    buffer_put(&packed, bytes_of("\x82\xA1"
+                                 "a\xDB",
+                                 4));
+    buffer_put_be(&packed, TOO_MUCH, 4);
+    for (int i = 0; i < TOO_MUCH; i++) {
+        buffer_put_u8(&text, 'x');
+        buffer_put_u8(&packed, 'x');
+    }
+    buffer_printf(&text, "\",\"b\":%s}", json);
+    buffer_put(&packed, bytes_of("\xA1"
+                                 "b",
+                                 2));
+    buffer_put(&packed, bytes_of(msgpack, msgpack_len));
+    expect_lines(ENCODING_JSON, buffer_bytes(&text), NULL);
+    expect_lines(ENCODING_MSGPACK, buffer_bytes(&packed), NULL);
+    buffer_release(&text);
+    buffer_release(&packed);
+}
+
+Test(object_lines, behind_too_much_any_value_is_too_much)
+{
+    expect_too_much_before("1", "\x01", 1);
+    expect_too_much_before("1.5", "\xCB\x3F\xF8\0\0\0\0\0\0", 9);
+    expect_too_much_before("true", "\xC3", 1);
+    expect_too_much_before("null", "\xC0", 1);
+    expect_too_much_before("\"x\"", "\xA1x", 2);
+    expect_too_much_before("[1]", "\x91\x01", 2);
+    expect_too_much_before("{\"c\":1}",
+                           "\x81\xA1"
+                           "c\x01",
+                           4);
 }
 
 /* --- what is malformed --- */
