@@ -56,9 +56,11 @@ static void begin(struct faults *f, const struct fault *fault)
         break;
     case FAULT_BROKER_KILL:
         stage_kill_broker(f->stage);
+        ledger_broker_dies(f->ledger);
         break;
     case FAULT_BROKER_LOSE:
         stage_kill_broker(f->stage);
+        ledger_broker_dies(f->ledger);
         stage_lose_broker_files(f->stage);
         break;
     case FAULT_BROKER_FREEZE:
@@ -130,6 +132,7 @@ static bool end(struct faults *f, const struct fault *fault)
     case FAULT_BROKER_KILL:
     case FAULT_BROKER_LOSE:
         stage_start_broker(f->stage);
+        ledger_broker_lives(f->ledger);
         break;
     case FAULT_BROKER_FREEZE:
         kill(f->stage->broker, SIGCONT);

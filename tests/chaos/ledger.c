@@ -135,6 +135,23 @@ static void note_silence(struct ledger *l)
     l->last_heard_ms = l->now_ms;
 }
 
+void ledger_broker_dies(struct ledger *l)
+{
+    enum { UNREAD_MS = 50 }; /* a PUBACK that passed so shortly before may lie in its socket still */
+
+    l->broker_is_dead = true;
+    for (uint32_t i = 1; i < l->count; i++) {
+        struct request *r = &l->requests[i];
+
+        r->pubacked &= l->now_ms - r->pubacked_ms > UNREAD_MS;
+    }
+}
+
+void ledger_broker_lives(struct ledger *l)
+{
+    l->broker_is_dead = false;
+}
+
 void ledger_set_load(struct ledger *l, bool has_load)
 {
     note_silence(l);
@@ -159,7 +176,10 @@ static void apply(struct ledger *l, uint32_t number, enum mark mark, uint64_t va
 
     r->taken |= mark == MARK_TAKEN;
     r->fresh = (uint16_t)(r->fresh + (mark == MARK_DELIVERED));
-    r->pubacked |= mark == MARK_PUBACKED;
+    if (mark == MARK_PUBACKED && !l->broker_is_dead) {
+        r->pubacked = true;
+        r->pubacked_ms = l->now_ms;
+    }
     r->reply_taken |= mark == MARK_REPLY_TAKEN;
     if (mark == MARK_COMMAND) {
         r->commands++;

@@ -50,7 +50,8 @@ struct request {
     bool on_its_way; /* no PUBACK yet of what was published last */
     /* on the wire */
     uint16_t fresh; /* deliveries without DUP */
-    bool pubacked;
+    bool pubacked;  /* and the broker lived long enough to read it */
+    uint64_t pubacked_ms;
     uint16_t commands;
     bool refused_first; /* a not_sent left before the first command did, or there was none */
     bool refused_after; /* the first not_sent left after a command did */
@@ -92,10 +93,11 @@ struct ledger {
     struct note *notes;
     size_t note_count;
     size_t note_size;
-    struct map commands;      /* request by command id */
-    struct map sets;          /* request by what a `set` switches */
-    uint64_t unreadable;      /* messages of the service that are nobody's */
-    bool has_load;            /* silence counts */
+    struct map commands; /* request by command id */
+    struct map sets;     /* request by what a `set` switches */
+    uint64_t unreadable; /* messages of the service that are nobody's */
+    bool has_load;       /* silence counts */
+    bool broker_is_dead;
     uint64_t last_heard_ms;   /* of all requests; 0: not yet */
     uint64_t silence_from_ms; /* the longest time without any reply */
     uint64_t silence_until_ms;
@@ -120,6 +122,10 @@ uint32_t ledger_of_command(const struct ledger *l, uint64_t command_id);
 /* A fault begins; the number is for its end. */
 size_t ledger_note(struct ledger *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ledger_note_end(struct ledger *l, size_t note);
+
+/* The broker was killed: what was acknowledged to it in its last moments it has not been told. Or it lives again. */
+void ledger_broker_dies(struct ledger *l);
+void ledger_broker_lives(struct ledger *l);
 
 /* From now on new requests are made, or no more. */
 void ledger_set_load(struct ledger *l, bool has_load);
