@@ -36,7 +36,7 @@ void journal_free(struct journal *j); /* takes NULL; what is staged is dropped *
 int journal_format(struct journal *j);
 
 /* Finds what was committed. -EBADMSG: not a journal, of another version or size, or damaged elsewhere than at its very
- * end; -EIO. journal_error says what. */
+ * end; -EIO. journal_error says what. What it finds is synced. */
 int journal_load(struct journal *j);
 
 /* Bytes of a last batch that was not written to its end, and which therefore never counted. */

@@ -245,8 +245,13 @@ int journal_load(struct journal *j)
     if (r == -EBADMSG)
         journal_fail(j, 0, "the journal is damaged: a batch is broken, and whole ones follow it");
     j->window.len = 0;
-    j->loaded = r == 0;
-    return r;
+    if (r < 0)
+        return r;
+    r = journal_sync(j); /* the process before may have ended between writing and that */
+    if (r < 0)
+        return journal_fail(j, r, "the journal cannot be written");
+    j->loaded = true;
+    return 0;
 }
 
 uint64_t journal_torn_bytes(const struct journal *j)

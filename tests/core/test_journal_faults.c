@@ -325,3 +325,32 @@ Test(journal_faults, what_could_not_be_synced_does_not_come_back_when_the_power_
         book_expect(JOURNAL_REQUEST, "0/1=synced");
     }
 }
+
+/* The process has ended between writing a batch and syncing it: the next one takes it for safe. */
+Test(journal_faults, what_was_loaded_is_still_there_when_the_power_fails)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        book_close();
+        book_open(SMALL, true);
+        book_put(JOURNAL_REQUEST, 1, "written");
+        book.disk.bytes_to_end = 48;
+        (void)journal_commit(book.journal);
+        cr_assert(book.disk.dead);
+        cr_assert_eq(book_reopen(), 0);
+        book_expect(JOURNAL_REQUEST, "0/1=written");
+        memory_disk_lose_power(&book.disk, seed);
+        cr_assert_eq(book_reopen(), 0);
+        book_expect(JOURNAL_REQUEST, "0/1=written");
+    }
+}
+
+Test(journal_faults, what_cannot_be_synced_is_not_loaded)
+{
+    book_close();
+    book_open(SMALL, true);
+    journal_free(book.journal);
+    book.journal = journal_new(&book.disk.disk, book.disk.size);
+    book.disk.sync_fails = true;
+    cr_expect_eq(journal_load(book.journal), -EIO);
+    cr_expect_str_eq(journal_error(book.journal), "the journal cannot be written: Input/output error");
+}
