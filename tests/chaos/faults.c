@@ -53,6 +53,7 @@ static void begin(struct faults *f, const struct fault *fault)
     case FAULT_FILE_LIMIT:
     case FAULT_FILE_LIMIT_KILL:
         stage_limit_files(f->stage, true);
+        ledger_journal_fails(f->ledger);
         break;
     case FAULT_BROKER_KILL:
         stage_kill_broker(f->stage);
@@ -112,8 +113,11 @@ static bool end(struct faults *f, const struct fault *fault)
         break;
     case FAULT_KILL:
     case FAULT_FREEZE_KILL:
+        start_anew(f);
+        break;
     case FAULT_FILE_LIMIT_KILL:
         start_anew(f);
+        ledger_journal_works(f->ledger);
         break;
     case FAULT_DISK_FULL_KILL:
         stage_kill_service(f->stage);
@@ -128,6 +132,7 @@ static bool end(struct faults *f, const struct fault *fault)
         break;
     case FAULT_FILE_LIMIT:
         stage_limit_files(f->stage, false);
+        ledger_journal_works(f->ledger);
         break;
     case FAULT_BROKER_KILL:
     case FAULT_BROKER_LOSE:

@@ -152,6 +152,18 @@ void ledger_broker_lives(struct ledger *l)
     l->broker_is_dead = false;
 }
 
+void ledger_journal_fails(struct ledger *l)
+{
+    l->journal_fails_until_ms = UINT64_MAX;
+}
+
+void ledger_journal_works(struct ledger *l)
+{
+    enum { TRIED_AGAIN_MS = 1200 };
+
+    l->journal_fails_until_ms = l->now_ms + TRIED_AGAIN_MS;
+}
+
 void ledger_set_load(struct ledger *l, bool has_load)
 {
     note_silence(l);
@@ -176,7 +188,9 @@ static void apply(struct ledger *l, uint32_t number, enum mark mark, uint64_t va
 
     r->taken |= mark == MARK_TAKEN;
     r->fresh = (uint16_t)(r->fresh + (mark == MARK_DELIVERED));
-    if (mark == MARK_PUBACKED && !l->broker_is_dead) {
+    if (mark == MARK_PUBACKED && l->now_ms < l->journal_fails_until_ms) {
+        r->unrecorded = true;
+    } else if (mark == MARK_PUBACKED && !l->broker_is_dead) {
         r->pubacked = true;
         r->pubacked_ms = l->now_ms;
     }

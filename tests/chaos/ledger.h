@@ -52,6 +52,7 @@ struct request {
     uint16_t fresh; /* deliveries without DUP */
     bool pubacked;  /* and the broker lived long enough to read it */
     uint64_t pubacked_ms;
+    bool unrecorded; /* acknowledged while the journal could not be written: code 8, which a kill may lose */
     uint16_t commands;
     bool refused_first; /* a not_sent left before the first command did, or there was none */
     bool refused_after; /* the first not_sent left after a command did */
@@ -98,6 +99,7 @@ struct ledger {
     uint64_t unreadable; /* messages of the service that are nobody's */
     bool has_load;       /* silence counts */
     bool broker_is_dead;
+    uint64_t journal_fails_until_ms;
     uint64_t last_heard_ms;   /* of all requests; 0: not yet */
     uint64_t silence_from_ms; /* the longest time without any reply */
     uint64_t silence_until_ms;
@@ -126,6 +128,10 @@ void ledger_note_end(struct ledger *l, size_t note);
 /* The broker was killed: what was acknowledged to it in its last moments it has not been told. Or it lives again. */
 void ledger_broker_dies(struct ledger *l);
 void ledger_broker_lives(struct ledger *l);
+
+/* The journal cannot be written, or can again: the service tries that every second. */
+void ledger_journal_fails(struct ledger *l);
+void ledger_journal_works(struct ledger *l);
 
 /* From now on new requests are made, or no more. */
 void ledger_set_load(struct ledger *l, bool has_load);

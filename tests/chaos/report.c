@@ -22,6 +22,8 @@ struct sums {
     unsigned reached_again;
     unsigned lost_by_broker;       /* of those that nobody repeats: before the service acknowledged it */
     unsigned reply_lost_by_broker; /* after the broker took the reply */
+    unsigned unrecorded;           /* refused while the journal could not be written */
+    unsigned unrecorded_lost;      /* of these: never heard, nor taken by the broker */
 };
 
 static void add(struct sums *sums, const struct request *r)
@@ -34,7 +36,9 @@ static void add(struct sums *sums, const struct request *r)
     sums->commanded += r->commands > 0;
     sums->reached += r->reached > 0;
     sums->reached_again += r->reached_again;
-    sums->lost_by_broker += r->once && r->heard == 0 && !r->pubacked && !r->reply_taken;
+    sums->lost_by_broker += r->once && r->heard == 0 && !r->pubacked && !r->unrecorded && !r->reply_taken;
+    sums->unrecorded += r->unrecorded;
+    sums->unrecorded_lost += r->unrecorded && r->once && r->heard == 0 && !r->reply_taken;
     sums->reply_lost_by_broker += r->once && r->heard == 0 && r->reply_taken;
     if (r->verdict_count)
         sums->answers[r->verdicts[r->verdict_count - 1].answer]++;
@@ -127,6 +131,8 @@ static void print_sums(const struct run_summary *run, const struct sums *s)
            s->judged_anew, s->unheard);
     printf("the broker's   %u requests that it lost or had nobody for, %u replies that it lost\n", s->lost_by_broker,
            s->reply_lost_by_broker);
+    printf("no journal     %u acknowledged while it could not be written: code 8, of which %u were lost by a kill\n",
+           s->unrecorded, s->unrecorded_lost);
 }
 
 /* Was there when it began, or began meanwhile. */

@@ -41,6 +41,7 @@ struct asked {
     bool excused; /* answered while the journal could not be written: a crash may lose that */
     bool replied;
     bool has_final; /* a reply of a command that may have left */
+    bool is_two;    /* its answer was forgotten, and it was accepted again */
     enum outcome final;
     int last;    /* its newest struct accepted, -1: none */
     int command; /* the one that was commanded, -1: none */
@@ -124,7 +125,7 @@ static void accepted(const struct engine_event *event)
                     (unsigned long long)before->id, (unsigned long long)event->id);
     if (before && before->settled && before->forgotten) { /* it is another one now */
         asked->command = -1;
-        asked->has_final = false;
+        asked->is_two = true;
     }
     CHECK(known.id_count < IDS_MAX);
     left_ms = tracker_timeout_ms(asked->tracker);
@@ -275,8 +276,11 @@ void oracle_replied(unsigned request, struct bytes payload)
     trace("broker: request %u is replied %s", request, outcome_name(outcome));
     oracle_totals.replies++;
     oracle_totals.outcomes[outcome]++;
-    check_claim(request, asked, outcome);
+    if (!asked->is_two)
+        check_claim(request, asked, outcome);
     asked->replied = true;
+    if (asked->is_two)
+        return; /* whose of the two the reply is cannot be told from here */
     if (asked->last >= 0 && outcome == OUTCOME_NOT_SENT)
         known.ids[asked->last].told_not_sent = known.ids[asked->last].ended_not_sent;
     if (outcome == OUTCOME_NOT_SENT)
