@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/digest.h"
+
 static struct timespec read_clock(clockid_t which)
 {
     struct timespec ts = {0};
@@ -19,18 +21,21 @@ static struct timespec read_clock(clockid_t which)
 /* Linux gives each start of the machine a random name. */
 static uint64_t read_boot(void)
 {
-    char text[64] = {0};
-    uint64_t name = 0;
+    char text[64];
+    struct digest name;
+    uint64_t boot = 0;
+    ssize_t len;
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return 0;
-    if (read(fd, text, sizeof text - 1) > 0) {
-        for (const char *at = text; *at; at++) /* FNV-1a */
-            name = (name ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
-    }
+    len = read(fd, text, sizeof text);
     close(fd);
-    return name;
+    if (len <= 0)
+        return 0;
+    name = digest_of(bytes_of(text, (size_t)len));
+    memcpy(&boot, name.bytes, sizeof boot);
+    return boot;
 }
 
 struct instant clock_now(void)

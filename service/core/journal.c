@@ -293,6 +293,8 @@ static bool fits(const struct journal *j)
     int64_t grows = 0;
     size_t size;
 
+    if (j->live + j->staged.len <= live_max(j))
+        return true; /* it grows by no more than that */
     for (size_t at = sizeof(struct batch_head); at < j->staged.len; at += size) {
         const struct entry_head *entry = entry_at(&j->staged, at);
         const void *place = map_find(&j->index[entry->kind], entry->id);
