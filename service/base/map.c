@@ -1,29 +1,11 @@
 #include "base/map.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/check.h"
+#include "base/mix.h"
 
 /* Linear probing at a load of at most 3/4; removal shifts what follows back, so there are no tombstones. */
-
-static uint64_t secret(void)
-{
-    static uint64_t value;
-
-    while (value == 0)
-        CHECK(getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value);
-    return value;
-}
-
-/* The finalizer of splitmix64. */
-static uint64_t mix(uint64_t x)
-{
-    x ^= secret();
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
 
 static size_t home(const struct map *m, uint64_t key)
 {
