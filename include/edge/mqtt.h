@@ -90,7 +90,7 @@ void mqtt_free(struct mqtt *m);
  * session has is neither taken nor acknowledged before mqtt_receive (or a mqtt_subscribe), so there is time to cork. */
 int mqtt_connect(struct mqtt *m);
 
-/* DISCONNECT, with what is in the socket, corked or not, sent first; waits a second at most for the broker to close.
+/* DISCONNECT, with what was written, corked or not, sent first; waits a second at most for the broker to close.
  * The session stays at the broker for its session expiry. */
 void mqtt_disconnect(struct mqtt *m);
 
@@ -106,14 +106,15 @@ uint32_t mqtt_maximum_packet(const struct mqtt *m);  /* largest packet that the 
 const char *mqtt_url(const struct mqtt *m);          /* of the last attempt */
 const char *mqtt_error(const struct mqtt *m);        /* why the last call failed */
 
-/* The socket to poll for reading, -1 when not connected. Not for writing: see mqtt_publish. */
+/* The socket to poll, -1 when not connected, and for what: reading, and writing while something waits for that. */
 int mqtt_fd(const struct mqtt *m);
+short mqtt_events(const struct mqtt *m);
 
 /* All filters in one packet; waits for the SUBACK, 5 s at most (then -ENOTCONN: paho 1.3.12 takes no shorter time and
  * closes a connection that lets it pass). Messages that come meanwhile are kept for mqtt_receive.
  * Under a cork the packet goes out and takes with it what was held before it, so call it with nothing held, and one
- * call a turn. What is written after it, the PUBACKs of those messages, is put aside for as long as the wait takes, and
- * is then in the cork, whose 200 ms begin there. A connection that is lost in the wait has acknowledged none of them.
+ * call a turn. What is written after it, the PUBACKs of those messages, is held as all else is. A connection that is
+ * lost in the wait has acknowledged none of them.
  * -EACCES when the broker refused one of them (mqtt_error names it). */
 int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t count);
 int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count);
@@ -122,16 +123,14 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count);
  * or -ENOTCONN. *more: there may be more to read at once. */
 int mqtt_receive(struct mqtt *m, int max, bool *more);
 
-/* Sends, never waits (only one larger than the kernel's send buffer, some 200 KiB, may have to). 0 and the token of a
- * QoS 1 publish; -EAGAIN when the socket or the receive maximum is full: try again after the next mqtt_receive, for
- * which the PUBACKs of what fills them make the socket readable. (It is called full while the kernel still calls it
- * writable, because paho does not read from a socket that is not.) -ENOTCONN; -EINVAL: this publish can never be
- * sent. */
+/* Never waits: what the socket does not take at once is kept, and sent when it does. 0 and the token of a QoS 1
+ * publish; -EAGAIN when too much is kept already or the receive maximum is reached: try again after the next
+ * mqtt_receive. -ENOTCONN; -EINVAL: this publish can never be sent. */
 int mqtt_publish(struct mqtt *m, const struct mqtt_publish *publish, int *token);
 
-/* Holds back what is written (TCP_CORK with SO_LINGER {1, 0}) until it is let go again, so that the journal comes
- * first: what is corked when the process dies is reset, not sent. The kernel holds it for 200 ms, and for less than one
- * TCP segment. Does nothing when not connected; a new connection is not corked. */
+/* Holds back what is written until it is let go again, so that the journal comes first: it is in the memory of this
+ * process, and what is held when that dies has not left, however much it was and however long it was held. Does nothing
+ * when not connected; a new connection is not corked. */
 void mqtt_cork(struct mqtt *m, bool hold);
 
 #endif

@@ -16,7 +16,7 @@ struct mqtt_link {
     int protocol;
     bool session_present;
     bool hides_bytes; /* paho holds decoded bytes that a poll of fd does not show */
-    bool is_corked;
+    bool is_held;
     uint16_t receive_maximum;
     uint32_t maximum_packet; /* 0: no limit */
 };
@@ -29,12 +29,11 @@ int mqtt_link_open(struct mqtt_link *link, const struct mqtt_options *options, c
 void mqtt_link_disconnect(struct mqtt_link *link);
 void mqtt_link_abort(struct mqtt_link *link);
 
-void mqtt_link_cork(struct mqtt_link *link, bool hold);
+void mqtt_link_hold(struct mqtt_link *link, bool hold);
 
-/* Around a paho call that sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer: lets that packet through a cork,
- * and nothing that is written after it, however long that takes. Afterwards it is in the cork. False: it did not go in
- * there, and the connection is to be given up. */
+/* Around a paho call that sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer: lets that packet out where what is
+ * written is held, and nothing that is written after it, however long that takes. */
 void mqtt_link_expect(struct mqtt_link *link);
-bool mqtt_link_expect_end(const struct mqtt_link *link);
+void mqtt_link_expect_end(void);
 
 #endif

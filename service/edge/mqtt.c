@@ -1,6 +1,7 @@
 #include "edge/mqtt.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,13 @@
 #include "base/check.h"
 #include "edge/mqtt_link.h"
 #include "edge/mqtt_properties.h"
-#include "edge/mqtt_socket.h"
+#include "edge/mqtt_stream.h"
 
 enum {
     TOKENS = 65536, /* packet ids, 1 to 65535 */
     STRING_MAX = 65535,
-    /* What the kernel counts for a small packet beyond its bytes, generously. */
-    PACKET_OVERHEAD = 1280,
+    /* Bytes that may wait for the socket before a publish has to. */
+    UNSENT_MAX = 128 * 1024,
     /* Receives without progress before the connection counts as empty, where bytes hide in TLS or WebSocket buffers. */
     IDLE_RECEIVES_HIDDEN = 3,
 };
@@ -41,7 +42,6 @@ struct mqtt {
     size_t ack_count;
 
     bool is_receiving; /* paho's memory is in the hands of a handler: the handle must stay */
-    size_t room;       /* bytes that may be written without asking the kernel again */
     char topic[STRING_MAX + 1];
 };
 
@@ -73,7 +73,6 @@ static void forget_outstanding(struct mqtt *m)
     memset(m->outstanding, 0, sizeof(m->outstanding));
     m->outstanding_count = 0;
     m->ack_count = 0;
-    m->room = 0;
 }
 
 static int set_error(struct mqtt *m, int error, const char *text)
@@ -142,7 +141,7 @@ void mqtt_abort(struct mqtt *m)
 
 void mqtt_cork(struct mqtt *m, bool hold)
 {
-    mqtt_link_cork(&m->link, hold);
+    mqtt_link_hold(&m->link, hold);
 }
 
 bool mqtt_is_connected(const struct mqtt *m)
@@ -183,6 +182,11 @@ const char *mqtt_error(const struct mqtt *m)
 int mqtt_fd(const struct mqtt *m)
 {
     return m->link.fd;
+}
+
+short mqtt_events(const struct mqtt *m)
+{
+    return mqtt_stream_unsent(m->link.fd) > 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
 /* In a handler the handle is left for mqtt_receive to find dead. */
@@ -264,8 +268,7 @@ int mqtt_subscribe(struct mqtt *m, const struct mqtt_filter *filters, size_t cou
         }
         mqtt_link_expect(&m->link);
         r = m->link.protocol == 5 ? subscribe5(m, names, qos, filters, count) : subscribe4(m, names, qos, count);
-        if (!mqtt_link_expect_end(&m->link))
-            r = lose(m);
+        mqtt_link_expect_end();
     }
     free(names);
     free(qos);
@@ -286,8 +289,7 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count)
         response.reasonCode = (enum MQTTReasonCodes)MQTTClient_unsubscribeMany(m->link.client, (int)count, names);
     int error = (int)response.reasonCode;
     int r = error < 0 ? failed(m, error) : check_codes(m, &response, names, count);
-    if (!mqtt_link_expect_end(&m->link))
-        r = lose(m);
+    mqtt_link_expect_end();
     MQTTResponse_free(response);
     return r;
 }
@@ -341,14 +343,14 @@ static void hand_on_message(struct mqtt *m, char *topic, int topic_len, MQTTClie
     MQTTClient_free(topic);
 }
 
-/* Paho swallows a DISCONNECT of the broker in silence. On plain TCP it can be read before paho does. */
+/* Paho swallows a DISCONNECT of the broker in silence. Where nothing is encrypted it can be read before paho does. */
 static void look_for_disconnect(struct mqtt *m)
 {
     enum { DISCONNECT = 0xe0 };
     uint8_t head[3];
     if (m->link.protocol != 5 || m->link.hides_bytes)
         return;
-    if (mqtt_socket_peek(m->link.fd, head, sizeof(head)) < sizeof(head) || head[0] != DISCONNECT || head[1] == 0)
+    if (mqtt_stream_peek(m->link.fd, head, sizeof(head)) < sizeof(head) || head[0] != DISCONNECT || head[1] == 0)
         return;
     const char *name = MQTTReasonCode_toString((enum MQTTReasonCodes)head[2]);
     snprintf(m->farewell, sizeof(m->farewell), "the broker disconnected: %s", name ? name : "unknown reason");
@@ -395,14 +397,14 @@ int mqtt_receive(struct mqtt *m, int max, bool *more)
     if (!m->link.client)
         return -ENOTCONN;
     int count = 0;
-    m->room = 0; /* the socket is asked anew */
+    mqtt_stream_fill(m->link.fd);
     m->is_receiving = true;
     int r = receive_all(m, max, &count);
     m->is_receiving = false;
     /* Where a ping was not answered, paho closes and says nothing. */
     if (r < 0 || !MQTTClient_isConnected(m->link.client))
         return lose(m);
-    *more = count >= max;
+    *more = count >= max || mqtt_stream_unread(m->link.fd) > 0;
     return count;
 }
 
@@ -443,19 +445,11 @@ static bool can_ever_send(const struct mqtt *m, const struct mqtt_publish *publi
     return m->link.maximum_packet == 0 || size <= m->link.maximum_packet;
 }
 
-/* Paho waits inside a publish where the socket cannot take all of it at once: ask first. */
-static bool has_room(struct mqtt *m, size_t size)
+/* One that is larger than all the room there is goes alone. */
+static bool has_room(const struct mqtt *m, size_t size)
 {
-    size_t cost = size + PACKET_OVERHEAD;
-    if (cost > m->room) {
-        bool empty;
-        m->room = mqtt_socket_room(m->link.fd, &empty);
-        /* One that is larger than all the room there ever is goes out alone. */
-        if (cost > m->room && !empty)
-            return false;
-    }
-    m->room -= cost < m->room ? cost : m->room;
-    return true;
+    size_t unsent = mqtt_stream_unsent(m->link.fd);
+    return unsent == 0 || unsent + size <= UNSENT_MAX;
 }
 
 static int send_publish(struct mqtt *m, const struct mqtt_publish *publish, int *token)

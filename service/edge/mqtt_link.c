@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "edge/mqtt_aside.h"
 #include "edge/mqtt_properties.h"
 #include "edge/mqtt_socket.h"
+#include "edge/mqtt_stream.h"
 
 enum {
     COMMAND_TIMEOUT_MS = 5000, /* for a SUBACK; the least that paho takes */
     CLOSE_WAIT_MS = 1000,      /* for the broker to close after our DISCONNECT */
+    RECEIVE_MAXIMUM = 256,     /* what the broker may send unacknowledged: it keeps the rest, and we do not have to */
     RECEIVE_MAXIMUM_3_1_1 = 100,
     INFLIGHT_MAX = 65535,
     TIMESTAMP_LEN = 20, /* of paho's trace lines */
@@ -24,19 +25,16 @@ struct scheme {
     uint16_t default_port;
     bool has_tls;
     bool hides_bytes;
-    /* How many messages the broker may send unacknowledged: as many as have their PUBACKs (4 bytes, and what TLS and
-     * WebSocket put around each) in one TCP segment, because a cork holds no more than that. */
-    uint16_t receive_maximum;
     /* 0: as configured. What is left of a WebSocket frame with several packets in it (mosquitto sends one a frame,
      * other brokers more) is not looked at by paho before the socket is readable again: the answer to a ping does. */
     int keep_alive_max_s;
 };
 
 static const struct scheme schemes[] = {
-    {"mqtt://", 1883, false, false, 256, 0},
-    {"mqtts://", 8883, true, true, 48, 0},
-    {"ws://", 80, false, true, 128, 5},
-    {"wss://", 443, true, true, 40, 5},
+    {"mqtt://", 1883, false, false, 0},
+    {"mqtts://", 8883, true, true, 0},
+    {"ws://", 80, false, true, 5},
+    {"wss://", 443, true, true, 5},
 };
 
 static const struct scheme *scheme_of(const char *url)
@@ -64,10 +62,9 @@ static struct watch {
     bool session_present;
     bool is_readable;            /* what comes on the socket is not encrypted */
     uint64_t deadline_ms;        /* of the connect */
-    int corked_fd;               /* -1: no corked socket on which an answer is waited for */
-    struct mqtt_aside aside;     /* what paho writes while it waits */
+    int asking_fd;               /* -1: nothing is held on a socket on which an answer is waited for */
     char error[MQTT_ERROR_SIZE]; /* the last that paho or OpenSSL complained about */
-} watch = {.corked_fd = -1};
+} watch = {.asking_fd = -1};
 
 static void note_error(struct bytes text)
 {
@@ -104,23 +101,14 @@ static void on_connect_written(int fd, bool is_sent)
     watch.session_present = has_session_flag(head, mqtt_socket_peek(fd, head, sizeof(head)));
 }
 
-/* The question is in the corked socket, and paho is about to wait for its answer. */
-static void on_asked(bool is_sent)
-{
-    if (!is_sent || watch.aside.is_on)
-        return;
-    mqtt_socket_push(watch.corked_fd);
-    mqtt_aside_begin(&watch.aside, watch.corked_fd);
-}
-
 /* Paho's lines: "20261123 015213.425 3 client-id -> CONNECT version 5 clean: 0 (0)". */
 static void on_trace(enum MQTTCLIENT_TRACE_LEVELS level, char *line)
 {
     size_t len = strlen(line);
     if (len > TIMESTAMP_LEN && strstr(line, " -> CONNECT "))
         on_connect_written((int)strtol(line + TIMESTAMP_LEN, NULL, 10), strcmp(line + len - 3, "(0)") == 0);
-    else if (watch.corked_fd >= 0 && (strstr(line, " -> SUBSCRIBE ") || strstr(line, " -> UNSUBSCRIBE ")))
-        on_asked(strcmp(line + len - 3, "(0)") == 0);
+    else if (watch.asking_fd >= 0 && (strstr(line, " -> SUBSCRIBE ") || strstr(line, " -> UNSUBSCRIBE ")))
+        mqtt_stream_push(watch.asking_fd); /* the question is among what is held, and paho is about to wait */
     else if (strstr(line, "X509_check_host"))
         note_error(bytes_of_text("TLS: the certificate is for another host"));
     else if (level >= MQTTCLIENT_TRACE_ERROR && len > TIMESTAMP_LEN)
@@ -139,7 +127,7 @@ static void watch_stop(void)
 {
     MQTTClient_setTraceCallback(NULL);
     MQTTClient_setTraceLevel(MQTTCLIENT_TRACE_FATAL);
-    watch.corked_fd = -1;
+    watch.asking_fd = -1;
 }
 
 /* OpenSSL's "THREAD:error:CODE:library:function:reason:file:line:": the reason is for people. */
@@ -260,7 +248,7 @@ static MQTTResponse send_connect(MQTTClient client, MQTTClient_connectOptions *p
     }
     const MQTTProperty list[] = {
         mqtt_properties_of_number(MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, attempt->options->session_expiry_s),
-        mqtt_properties_of_number(MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, attempt->scheme->receive_maximum),
+        mqtt_properties_of_number(MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, RECEIVE_MAXIMUM),
     };
     MQTTProperties properties = MQTTProperties_initializer;
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
@@ -294,7 +282,7 @@ static int connect_handle(struct mqtt_link *link, const struct attempt *attempt,
     struct mqtt_socket_note note;
     mqtt_socket_note(&note);
     uint64_t deadline_ms = clock_now().mono_ms + (uint64_t)attempt->timeout_s * 1000;
-    watch_start((struct watch){.corked_fd = -1, .is_readable = !attempt->scheme->has_tls, .deadline_ms = deadline_ms});
+    watch_start((struct watch){.asking_fd = -1, .is_readable = !attempt->scheme->has_tls, .deadline_ms = deadline_ms});
     MQTTResponse response = send_connect(link->client, &paho, attempt);
     watch_stop();
     int reason = (int)response.reasonCode;
@@ -313,6 +301,7 @@ static int connect_handle(struct mqtt_link *link, const struct attempt *attempt,
         return -ECONNREFUSED;
     }
     mqtt_socket_tune(link->fd);
+    mqtt_stream_begin(link->fd);
     return 0;
 }
 
@@ -372,10 +361,12 @@ void mqtt_link_abort(struct mqtt_link *link)
 {
     if (!link->client)
         return;
-    /* Paho always says DISCONNECT when it closes; on a socket that was reset, nobody hears it. A socket that paho has
-     * closed by itself may already be another one's descriptor. */
-    if (link->fd >= 0 && MQTTClient_isConnected(link->client))
+    /* Paho always says DISCONNECT when it closes; nobody is to hear it. A socket that paho has closed by itself may
+     * already be another one's descriptor. */
+    if (link->fd >= 0 && MQTTClient_isConnected(link->client)) {
+        mqtt_stream_mute(link->fd);
         mqtt_socket_reset(link->fd);
+    }
     MQTTClient_disconnect(link->client, 0);
     destroy(link);
 }
@@ -386,7 +377,8 @@ void mqtt_link_disconnect(struct mqtt_link *link)
         mqtt_link_abort(link);
         return;
     }
-    mqtt_link_cork(link, false);
+    mqtt_link_hold(link, false);
+    mqtt_stream_finish(link->fd, CLOSE_WAIT_MS);
     /* Paho closes at once, and a close with unread bytes in it is a reset, which may take the last packets with it. So
      * the socket is kept open beyond paho's close, until the broker has closed its side. */
     int kept_fd = dup(link->fd);
@@ -398,21 +390,20 @@ void mqtt_link_disconnect(struct mqtt_link *link)
     }
 }
 
-void mqtt_link_cork(struct mqtt_link *link, bool hold)
+void mqtt_link_hold(struct mqtt_link *link, bool hold)
 {
-    if (!link->client || link->fd < 0 || link->is_corked == hold)
+    if (!link->client || link->fd < 0 || link->is_held == hold)
         return;
-    mqtt_socket_cork(link->fd, hold);
-    link->is_corked = hold;
+    mqtt_stream_hold(link->fd, hold);
+    link->is_held = hold;
 }
 
 void mqtt_link_expect(struct mqtt_link *link)
 {
-    watch_start((struct watch){.corked_fd = link->is_corked ? link->fd : -1});
+    watch_start((struct watch){.asking_fd = link->is_held ? link->fd : -1});
 }
 
-bool mqtt_link_expect_end(const struct mqtt_link *link)
+void mqtt_link_expect_end(void)
 {
     watch_stop();
-    return mqtt_aside_end(&watch.aside, link->client && MQTTClient_isConnected(link->client));
 }

@@ -1,14 +1,12 @@
 #include "edge/mqtt_socket.h"
 
 #include <dirent.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -84,54 +82,11 @@ void mqtt_socket_tune(int fd)
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER_SIZE}, sizeof(int));
 }
 
-void mqtt_socket_cork(int fd, bool hold)
-{
-    struct linger linger = {.l_onoff = hold, .l_linger = 0};
-    if (hold)
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){hold}, sizeof(int));
-    /* While nothing is held, an ordinary close: a process that dies now has its last commands still delivered. */
-    if (!hold)
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-}
-
-void mqtt_socket_push(int fd)
-{
-    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
-}
-
-size_t mqtt_socket_room(int fd, bool *empty)
-{
-    uint32_t info[SK_MEMINFO_VARS] = {0};
-    socklen_t len = sizeof(info);
-    *empty = false;
-    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
-        return 0;
-    uint32_t queued = info[SK_MEMINFO_WMEM_QUEUED];
-    /* The kernel calls a socket writable below two thirds; the sixth in between is for paho's own PUBACKs. */
-    uint32_t limit = info[SK_MEMINFO_SNDBUF] / 2;
-    *empty = queued == 0;
-    return queued < limit ? limit - queued : 0;
-}
-
 void mqtt_socket_reset(int fd)
 {
     /* Dissolving the association is the one way to send a RST and keep the descriptor, which is paho's to close. */
     struct sockaddr none = {.sa_family = AF_UNSPEC};
     (void)connect(fd, &none, sizeof(none)); /* NOLINT(bugprone-unused-return-value): a dead one is as good */
-}
-
-/* In place of the C library's, for paho: it ends a connection that is broken with a shutdown, and that lets out what is
- * corked, PUBACKs of messages that nobody has seen yet among it. */
-int shutdown(int fd, int how)
-{
-    int corked = 0;
-    socklen_t len = sizeof(corked);
-    if (getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &len) < 0 || !corked)
-        return (int)syscall(SYS_shutdown, fd, how);
-    mqtt_socket_reset(fd);
-    return 0;
 }
 
 void mqtt_socket_drain(int fd, int wait_ms)

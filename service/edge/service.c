@@ -158,7 +158,7 @@ static bool wait_for_work(const struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
-        {.fd = mqtt_fd(s->mqtt), .events = POLLIN},
+        {.fd = mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
     };
 
     log_flush();

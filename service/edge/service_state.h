@@ -44,7 +44,7 @@ struct service {
     uint64_t fence_sent_ms;
     uint64_t last_retained_ms;
     bool connected_once;
-    bool socket_full;
+    bool has_to_send; /* more than one turn may take */
 
     /* files */
     struct stat registry_stat;

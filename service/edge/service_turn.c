@@ -1,6 +1,7 @@
 #include "service_state.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #include "base/check.h"
 
@@ -12,7 +13,6 @@ enum {
     DELETIONS_WAIT_MS = 100, /* for a turn that puts something too */
     BROKER_STALLS_MS = 1000,
     ALIVE_EVERY_MS = 1000,
-    SOCKET_FULL_MS = 5, /* not waited for with POLLOUT: the kernel says writable long before there is room enough */
 };
 
 /* --- effects --- */
@@ -166,7 +166,7 @@ static void publish(struct service *s, bool idle)
 {
     int r;
 
-    s->socket_full = false;
+    s->has_to_send = false;
     if (!mqtt_is_connected(s->mqtt))
         return;
     r = outbox_flush(s->outbox, s->mqtt, s->now.mono_ms);
@@ -177,7 +177,7 @@ static void publish(struct service *s, bool idle)
     }
     if (r == -ENOTCONN)
         link_lost(s);
-    s->socket_full = r == -EAGAIN && outbox_unacknowledged(s->outbox) < mqtt_receive_maximum(s->mqtt);
+    s->has_to_send = r == -EAGAIN && outbox_unacknowledged(s->outbox) < mqtt_receive_maximum(s->mqtt);
 }
 
 static void check_stop(struct service *s)
@@ -232,12 +232,12 @@ int turn_wait_ms(const struct service *s)
 
     if (!s->journal_down && !journal_may_wait(s->journal))
         return 0; /* the broker refused something in the moment in which it was sent: that ended a request */
+    if (s->has_to_send && mqtt_events(s->mqtt) == POLLIN)
+        return 0; /* all that was taken in this turn has left, and there is room again */
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         if (waits[i] >= 0 && waits[i] < shortest)
             shortest = waits[i];
     }
-    if (s->socket_full && shortest > SOCKET_FULL_MS)
-        shortest = SOCKET_FULL_MS;
     if (engine_has_states(s->engine) && mqtt_is_connected(s->mqtt) && !s->journal_down && shortest > 1)
         shortest = 1; /* they wait for a turn without messages */
     return (int)shortest;

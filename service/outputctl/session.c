@@ -75,7 +75,8 @@ int session_take(struct session *s)
 
 void session_wait(struct session *s, int wait_ms)
 {
-    poll(&(struct pollfd){.fd = mqtt_fd(s->m), .events = POLLIN}, 1, wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
+    poll(&(struct pollfd){.fd = mqtt_fd(s->m), .events = mqtt_events(s->m)}, 1,
+         wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
 }
 
 int session_publish(struct session *s, const struct mqtt_publish *publish, uint64_t deadline_ms, int *token)

@@ -200,7 +200,8 @@ static void take_signals(struct sim *sim)
 
 static void wait_for_work(struct sim *sim, int longest_ms)
 {
-    struct pollfd fds[2] = {{.fd = sim->signal_fd, .events = POLLIN}, {.fd = mqtt_fd(sim->mqtt), .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = sim->signal_fd, .events = POLLIN},
+                            {.fd = mqtt_fd(sim->mqtt), .events = mqtt_events(sim->mqtt)}};
     int own_ms = wait_ms(sim);
 
     fflush(stdout);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "edge/mqtt_stream.h"
 #include "slow_line.h"
 #include "support/broker.h"
 #include "support/mqtt_probe.h"
@@ -226,7 +227,7 @@ Test(mqtt_wait, a_large_backlog_before_the_answer_arrives_whole)
     probe_free(sender);
 }
 
-/* What paho has been given and has not read when it has its answer: retained messages follow a SUBACK. */
+/* What has come and paho has not read when it has its answer: retained messages follow a SUBACK. */
 Test(mqtt_wait, messages_behind_the_answer_are_neither_lost_nor_doubled)
 {
     enum { COUNT = 40 };
@@ -243,7 +244,7 @@ Test(mqtt_wait, messages_behind_the_answer_are_neither_lost_nor_doubled)
     struct probe *p = slow_probe(5);
     fill(p);
     cr_assert_eq(subscribe(p, "kept/#"), 0, "%s", mqtt_error(p->m));
-    cr_assert_gt(bytes_to_read(p), 0);
+    cr_assert_gt(mqtt_stream_unread(mqtt_fd(p->m)), 0);
     cr_assert(probe_wait(p, BACKLOG + COUNT));
     mqtt_cork(p->m, false);
     probe_publish(p, "after", "x", 1);
@@ -307,7 +308,7 @@ Test(mqtt_wait, asking_in_the_midst_of_traffic_loses_and_doubles_nothing)
     }
 }
 
-Test(mqtt_wait, without_a_descriptor_to_spare_the_cork_has_to_do)
+Test(mqtt_wait, asking_under_a_cork_takes_no_descriptor)
 {
     struct probe *p = slow_probe(5);
     cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));

@@ -7,7 +7,7 @@
 
 /* What the broker has for the service, and the wire between the two. Both directions keep their order. */
 
-enum { FILTERS_MAX = 64, DELIVERIES_MAX = 4096, WIRE_MAX = 8192, RETAINED_MAX = 64, WINDOW = 20, SEGMENT = 1448 };
+enum { FILTERS_MAX = 64, DELIVERIES_MAX = 4096, WIRE_MAX = 8192, RETAINED_MAX = 64, WINDOW = 20 };
 
 struct filter {
     char text[SIM_TOPIC_MAX];
@@ -25,7 +25,6 @@ struct packet {
     int number;                  /* PUBACK: of what; PUBLISH: its packet id */
     uint64_t command_id;
     bool corked;
-    unsigned size;
 };
 
 struct wire {
@@ -59,9 +58,6 @@ static void wire_put(struct wire *wire, const struct sim_message *message, struc
         packet.message = malloc(sizeof *message);
         CHECK(packet.message);
         *packet.message = *message;
-        packet.size = 40u + message->payload_len;
-    } else {
-        packet.size = 4;
     }
     wire->packets[wire->count++] = packet;
 }
@@ -349,22 +345,8 @@ void broker_reset(void)
 
 static void put_out(const struct sim_message *message, struct packet packet)
 {
-    unsigned held = 0;
-    unsigned gone = 0;
-
     packet.corked = broker.corked;
     wire_put(&broker.out, message, packet);
-    for (unsigned i = 0; i < broker.out.count; i++)
-        held += broker.out.packets[i].corked ? broker.out.packets[i].size : 0;
-    /* A cork holds less than a segment. */
-    for (unsigned i = 0; i < broker.out.count && held >= SEGMENT; i++) {
-        if (!broker.out.packets[i].corked)
-            continue;
-        gone += broker.out.packets[i].size;
-        if (gone > held / SEGMENT * SEGMENT)
-            break;
-        broker.out.packets[i].corked = false;
-    }
 }
 
 void broker_send_publish(const struct sim_message *message, int token, uint64_t command_id)

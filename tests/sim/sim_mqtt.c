@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -113,6 +114,12 @@ int mqtt_fd(const struct mqtt *m)
 {
     (void)m;
     return -1;
+}
+
+short mqtt_events(const struct mqtt *m)
+{
+    (void)m;
+    return POLLIN;
 }
 
 void mqtt_cork(struct mqtt *m, bool hold)

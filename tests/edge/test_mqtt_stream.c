@@ -1,0 +1,134 @@
+/* What is between paho and its socket, where a cork of the kernel's would not do. */
+#include "edge/mqtt.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support/broker.h"
+#include "support/mqtt_probe.h"
+#include "support/peer.h"
+
+enum {
+    MESSAGES = 1000,
+    PUBACK_SIZE = 4,
+    LONGER_THAN_A_CORK_MS = 300,
+    PATIENCE_MS = 10000,
+};
+
+static struct broker *broker;
+
+static void stop_broker(void)
+{
+    broker_stop(broker);
+}
+
+static void start_broker(void)
+{
+    broker = broker_start("max_queued_messages 0");
+}
+
+TestSuite(mqtt_stream, .init = start_broker, .fini = stop_broker, .timeout = 60);
+
+/* A CONNACK and a thousand messages; then it tells every byte that comes. */
+static void send_a_thousand(int fd, int reports)
+{
+    static const char connack[] = "\x20\x03\x01\x00\x00";
+    char packet[512];
+    ssize_t n = recv(fd, packet, sizeof(packet), 0);
+    if (n <= 0 || send(fd, connack, sizeof(connack) - 1, MSG_NOSIGNAL) < 0)
+        return;
+    for (int i = 1; i <= MESSAGES; i++) {
+        const char publish[] = {0x32, 8, 0, 2, 'i', 'n', (char)(i >> 8), (char)(i & 0xff), 0, 'x'};
+        if (send(fd, publish, sizeof(publish), MSG_NOSIGNAL) != sizeof(publish))
+            return;
+    }
+    while ((n = recv(fd, packet, sizeof(packet), 0)) > 0)
+        if (write(reports, packet, (size_t)n) != n)
+            return;
+}
+
+static size_t count_reported(const struct peer *peer, size_t wanted)
+{
+    uint64_t end_ms = clock_now().mono_ms + PATIENCE_MS;
+    size_t count = 0;
+    while (count < wanted && clock_now().mono_ms < end_ms) {
+        char told[512];
+        struct pollfd report = {.fd = peer->reports, .events = POLLIN};
+        if (poll(&report, 1, 100) == 1)
+            count += (size_t)read(peer->reports, told, sizeof(told));
+    }
+    return count;
+}
+
+/* Three TCP segments of PUBACKs, for longer than 200 ms. */
+Test(mqtt_stream, what_is_held_stays_however_much_it_is_and_however_long)
+{
+    struct peer peer = peer_start(send_a_thousand);
+    struct probe *p = probe_new(peer.url);
+    cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
+    mqtt_cork(p->m, true);
+    cr_assert(probe_wait(p, MESSAGES), "%d came", p->count);
+    struct pollfd report = {.fd = peer.reports, .events = POLLIN};
+    cr_assert_eq(poll(&report, 1, LONGER_THAN_A_CORK_MS), 0, "something has left");
+    mqtt_cork(p->m, false);
+    cr_assert_eq(count_reported(&peer, MESSAGES * PUBACK_SIZE), MESSAGES * PUBACK_SIZE);
+    mqtt_abort(p->m);
+    peer_stop(&peer);
+    probe_free(p);
+}
+
+static int publish_large(struct probe *p, const char *payload, size_t len)
+{
+    const struct mqtt_publish publish = {.topic = bytes_of_text("large"), .payload = bytes_of(payload, len), .qos = 1};
+    int token;
+    return mqtt_publish(p->m, &publish, &token);
+}
+
+/* Many times what the kernel takes, while the broker reads nothing: the next one has to wait, but nobody else. */
+Test(mqtt_stream, a_publish_never_waits_for_the_socket)
+{
+    enum { LARGE = 8 * 1024 * 1024 };
+    struct probe *other = probe_start(broker_url(broker), "large", 0);
+    struct probe *p = probe_start(broker_url(broker), NULL, 0);
+    char *payload = malloc(LARGE);
+    cr_assert(payload);
+    for (size_t i = 0; i < LARGE; i++)
+        payload[i] = (char)(i * 7 + i / 251);
+    broker_freeze(broker);
+    cr_assert_eq(publish_large(p, payload, LARGE), 0, "%s", mqtt_error(p->m));
+    cr_assert_eq(publish_large(p, payload, LARGE), -EAGAIN);
+    broker_thaw(broker);
+    cr_assert(probe_wait_acked(p, 1));
+    cr_assert_eq(publish_large(p, payload, 1), 0);
+    cr_assert(probe_wait(other, 2));
+    cr_assert_eq(other->messages[0].payload_len, LARGE);
+    cr_assert_eq(memcmp(other->messages[0].payload, payload, LARGE), 0);
+    free(payload);
+    probe_free(p);
+    probe_free(other);
+}
+
+/* The kernel gives out the lowest free number. */
+Test(mqtt_stream, a_number_that_was_a_connection_is_a_file_again)
+{
+    struct probe *p = probe_start(broker_url(broker), NULL, 0);
+    int number = mqtt_fd(p->m);
+    char text[8] = {0};
+    mqtt_abort(p->m);
+    int fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    for (int other = 0; fd >= 0 && fd < number && other < 64; other++)
+        fd = dup(fd);
+    cr_assert_eq(fd, number);
+    cr_assert_eq(write(fd, "file", 4), 4);
+    cr_assert_eq(lseek(fd, 0, SEEK_SET), 0);
+    cr_assert_eq(read(fd, text, sizeof(text)), 4);
+    cr_assert_str_eq(text, "file");
+    close(fd);
+    probe_free(p);
+}
