@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-enum { FLUSH_AT = 64 * 1024 };
+enum { FLUSH_AT = 64 * 1024, LEVEL_WIDTH = 8 /* with a blank behind it */ };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -95,7 +95,13 @@ static void put_quoted(struct buffer *b, struct bytes text)
 static void put_json_line(struct buffer *b, const char *at, const char *level, const char *event,
                           const struct log_field *field)
 {
-    buffer_printf(b, "{\"at\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", at, level, event);
+    buffer_put_text(b, "{\"at\":\"");
+    buffer_put_text(b, at);
+    buffer_put_text(b, "\",\"level\":\"");
+    buffer_put_text(b, level);
+    buffer_put_text(b, "\",\"event\":\"");
+    buffer_put_text(b, event);
+    buffer_put_u8(b, '"');
     for (; field->name; field++) {
         buffer_put_text(b, ",\"");
         buffer_put_text(b, field->name);
@@ -111,7 +117,12 @@ static void put_json_line(struct buffer *b, const char *at, const char *level, c
 static void put_text_line(struct buffer *b, const char *at, const char *level, const char *event,
                           const struct log_field *field)
 {
-    buffer_printf(b, "%s %-7s %s", at, level, event);
+    buffer_put_text(b, at);
+    buffer_put_u8(b, ' ');
+    buffer_put_text(b, level);
+    for (size_t len = strlen(level); len < LEVEL_WIDTH; len++)
+        buffer_put_u8(b, ' ');
+    buffer_put_text(b, event);
     for (; field->name; field++) {
         buffer_put_u8(b, ' ');
         buffer_put_text(b, field->name);

@@ -272,13 +272,13 @@ static void note_readable(const struct pollfd *fds, nfds_t count)
 /* --- in place of the C library's --- */
 
 /* Without a wait paho asks what it has asked before each byte: memory knows, and takes what is written. With one the
- * kernel is asked, unless memory has something for whoever waits. */
+ * kernel is asked, too: what memory has for one connection must not keep another one from being looked at. */
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     short of_interest = timeout_ms == 0 ? POLLIN | POLLOUT : POLLIN;
     bool others = false;
     int ready = look(fds, count, of_interest, &others);
-    if (!others && (ready > 0 || timeout_ms == 0))
+    if (!others && timeout_ms == 0)
         return ready;
     int r = ask_kernel(fds, count, ready > 0 ? 0 : timeout_ms);
     if (r < 0)

@@ -9,7 +9,7 @@
 
 static void log_accepted(const struct engine_event *e)
 {
-    log_write(LOG_INFO, "request accepted", LOG_INT("id", e->id), LOG_INT("tracker", e->tracker_id),
+    log_write(LOG_DEBUG, "request accepted", LOG_INT("id", e->id), LOG_INT("tracker", e->tracker_id),
               LOG_INT("user", e->user_id), LOG_TEXT("action", action_name(e->action)));
 }
 
@@ -40,7 +40,7 @@ static void log_staged(const struct engine_event *e)
 
 static void log_sent(const struct engine_event *e)
 {
-    log_write(LOG_INFO, "command sent", LOG_INT("id", e->id), LOG_INT("tracker", e->tracker_id),
+    log_write(LOG_DEBUG, "command sent", LOG_INT("id", e->id), LOG_INT("tracker", e->tracker_id),
               LOG_TEXT("profile", e->profile));
 }
 

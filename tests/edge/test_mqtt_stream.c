@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -78,6 +80,74 @@ Test(mqtt_stream, what_is_held_stays_however_much_it_is_and_however_long)
     cr_assert_eq(poll(&report, 1, LONGER_THAN_A_CORK_MS), 0, "something has left");
     mqtt_cork(p->m, false);
     cr_assert_eq(count_reported(&peer, MESSAGES * PUBACK_SIZE), MESSAGES * PUBACK_SIZE);
+    mqtt_abort(p->m);
+    peer_stop(&peer);
+    probe_free(p);
+}
+
+/* --- in pieces --- */
+
+enum { PIECES_MESSAGES = 3000, PIECES_SEED = 20261128 };
+
+/* Payloads of up to a few hundred bytes that tell their number and length. */
+static size_t make_publish(char *at, int number, size_t len)
+{
+    size_t rest = 2 + 2 + 2 + 1 + len;
+    size_t size = 0;
+    at[size++] = 0x32;
+    for (size_t n = rest; n > 0 || size == 1; n >>= 7)
+        at[size++] = (char)((n & 0x7f) | (n > 0x7f ? 0x80 : 0));
+    memcpy(at + size, "\x00\x02in", 4);
+    size += 4;
+    at[size++] = (char)((number + 1) >> 8);
+    at[size++] = (char)((number + 1) & 0xff);
+    at[size++] = 0;
+    for (size_t i = 0; i < len; i++)
+        at[size++] = (char)(number + (int)i);
+    return size;
+}
+
+static size_t length_of(int number)
+{
+    return (size_t)(number * 37 % 400);
+}
+
+static void send_in_pieces(int fd, int reports)
+{
+    static const char connack[] = "\x20\x03\x00\x00\x00";
+    static char stream[PIECES_MESSAGES * 420];
+    unsigned short dice[3] = {PIECES_SEED & 0xFFFF, PIECES_SEED >> 16, 1};
+    size_t size = 0;
+    char packet[512];
+    (void)reports;
+    if (recv(fd, packet, sizeof(packet), 0) <= 0 || send(fd, connack, sizeof(connack) - 1, MSG_NOSIGNAL) < 0)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    for (int i = 0; i < PIECES_MESSAGES; i++)
+        size += make_publish(stream + size, i, length_of(i));
+    for (size_t at = 0; at < size;) {
+        size_t piece = 1 + (size_t)nrand48(dice) % (nrand48(dice) % 4 ? 700 : 5);
+        if (piece > size - at)
+            piece = size - at;
+        if (send(fd, stream + at, piece, MSG_NOSIGNAL) != (ssize_t)piece)
+            return;
+        at += piece;
+    }
+    while (recv(fd, packet, sizeof(packet), 0) > 0)
+        ;
+}
+
+Test(mqtt_stream, a_packet_may_come_in_any_pieces)
+{
+    struct peer peer = peer_start(send_in_pieces);
+    struct probe *p = probe_new(peer.url);
+    cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
+    cr_assert(probe_wait(p, PIECES_MESSAGES), "%d came, seed %d", p->count, PIECES_SEED);
+    for (int i = 0; i < PIECES_MESSAGES; i++) {
+        cr_assert_eq(p->messages[i].payload_len, length_of(i), "message %d", i);
+        for (size_t at = 0; at < length_of(i); at++)
+            cr_assert_eq(p->messages[i].payload[at], (char)(i + (int)at), "message %d, byte %zu", i, at);
+    }
     mqtt_abort(p->m);
     peer_stop(&peer);
     probe_free(p);

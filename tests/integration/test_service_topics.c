@@ -65,11 +65,11 @@ Test(service_topics, instances_of_one_group_handle_each_request_once)
     cr_assert_eq(desk->probe->count, REQUESTS, "%d replies", desk->probe->count);
     field_sync(field);
     cr_assert_eq(field->count, REQUESTS, "%d commands", field->count);
-    cr_assert_eq(outputd_log_count(instances[0], "request accepted") +
-                     outputd_log_count(instances[1], "request accepted"),
+    cr_assert_eq(outputd_log_count(instances[0], "request settled") +
+                     outputd_log_count(instances[1], "request settled"),
                  REQUESTS);
     for (int i = 0; i < 2; i++) {
-        cr_assert_gt(outputd_log_count(instances[i], "request accepted"), 0, "one of them has nothing to do");
+        cr_assert_gt(outputd_log_count(instances[i], "request settled"), 0, "one of them has nothing to do");
         outputd_free(instances[i]);
     }
 }
