@@ -1,90 +1,25 @@
-/* What a tracker and a pending request take of memory, and whether a request costs the same whatever their number: the
- * engine with a journal on disk, in one process, without a broker.
+/* What a tracker and a pending request take of memory, and whether a request costs the same whatever their number.
  *
  *     scale FOLDER [TRACKERS [PENDING]]    prints one line of JSON; what it writes to the folder it takes away again
  *
- * Bytes are of resident memory, the registry's own included. Nanoseconds are of CPU time, for a request with its
- * command, ack, reply and journal: medians of rounds in turns. */
-#include <inttypes.h>
+ * Bytes are of resident memory. Nanoseconds are of CPU time, for a request with its command, ack, reply and journal, in
+ * the engine and the journal alone: medians of rounds in turns. "acked": the requests that pend are those that are
+ * acked, one here, one there; else they are others. */
 #include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
-#include "base/check.h"
-#include "base/clock.h"
-#include "core/engine.h"
 #include "edge/journal_file.h"
 #include "edge/registry_file.h"
-
-#define HASH "a6aa75587e5c59c32d347da438505fc3"
+#include "turns.h"
 
 enum {
-    BATCH = 32, /* requests of a turn: they share a commit */
     ROUNDS = 5,
     TURNS = 1500, /* of a round */
     FEW = 1000,
     JOURNAL_MB = 384,
     STRIDE = 611953, /* a prime: visits all trackers, one far from the other */
 };
-
-struct text {
-    char topic[64];
-    char payload[192];
-};
-
-static struct {
-    struct engine *engine;
-    struct journal *journal;
-    struct instant now;
-    int32_t trackers;
-    uint64_t requests;        /* so far */
-    uint64_t commands[BATCH]; /* their ids, since the last commit */
-    uint64_t replies[BATCH];
-    size_t command_count;
-    size_t reply_count;
-    uint64_t successes;
-} bench;
-
-/* --- effects --- */
-
-static void put(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
-{
-    (void)ctx;
-    journal_put(bench.journal, kind, id, record);
-}
-
-static void take(void *ctx, enum journal_kind kind, uint64_t id)
-{
-    (void)ctx;
-    journal_delete(bench.journal, kind, id);
-}
-
-static void command(void *ctx, const struct engine_command *command)
-{
-    (void)ctx;
-    bench.commands[bench.command_count++] = command->id;
-}
-
-static void cancel(void *ctx, uint64_t id)
-{
-    (void)ctx, (void)id;
-    CHECK(!"a command is given up on");
-}
-
-static void reply(void *ctx, const struct engine_reply *reply)
-{
-    (void)ctx;
-    bench.replies[bench.reply_count++] = reply->id;
-}
-
-static void event(void *ctx, const struct engine_event *event)
-{
-    (void)ctx;
-    bench.successes += event->kind == EVENT_REQUEST_SETTLED && event->outcome == OUTCOME_SUCCESS;
-}
 
 /* --- looking at the process --- */
 
@@ -102,14 +37,6 @@ static size_t resident_bytes(void)
 static double bytes_each(size_t from, size_t to, int32_t count)
 {
     return ((double)to - (double)from) / count;
-}
-
-static double cpu_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
 static int by_value(const void *a, const void *b)
@@ -159,143 +86,56 @@ static struct registry *read_registry(const char *path, const struct profiles *p
     return registry;
 }
 
-static const struct engine_config config = {
-    .store = {.pending_max = 1000000,
-              .tracker_queue_max = 16,
-              .pending_bytes_max = (uint64_t)1 << 30,
-              .dedup_max = 2000000,
-              .refused_max = 1000,
-              .dedup_window_ms = 100},
-    .ack_timeout_ms = 3600000,
-    .trackers_max = 10000000,
-    .request_bytes_max = 16384,
-    .ack_bytes_max = 4096,
-    .prefix = "",
-    .reply_default = "api/tracker/output/{action}/response",
-};
+/* --- who is served --- */
 
-static struct engine *make_engine(void)
-{
-    const struct engine_effects effects = {NULL, put, take, command, cancel, reply, event};
-
-    return engine_new(&config, &effects, UINT64_C(1) << 40);
-}
-
-/* --- turns of the loop --- */
-
-static void tell(const struct text *text, uint64_t correlation)
-{
-    const struct engine_message message = {
-        .topic = bytes_of_text(text->topic),
-        .payload = bytes_of_text(text->payload),
-        .response_topic = bytes_of_text("client/0123456789/replies"),
-        .correlation = bytes_of(&correlation, sizeof correlation),
-    };
-
-    engine_message(bench.engine, &message, bench.now);
-}
-
-static void commit(void)
-{
-    CHECK(journal_commit(bench.journal) == 0);
-    engine_journal_committed(bench.engine);
-    for (size_t i = 0; i < bench.command_count; i++)
-        engine_command_sent(bench.engine, bench.commands[i], bench.now);
-    for (size_t i = 0; i < bench.reply_count; i++)
-        engine_reply_delivered(bench.engine, bench.replies[i]);
-    bench.reply_count = 0;
-}
-
-static void publish_states(void)
-{
-    static struct buffer topic;
-    static struct buffer payload;
-
-    while (engine_next_state(bench.engine, bench.now.mono_ms, &topic, &payload)) {
-        buffer_clear(&topic);
-        buffer_clear(&payload);
-    }
-}
-
-static void make_request(struct text *text, int32_t tracker)
-{
-    snprintf(text->topic, sizeof text->topic, "api/tracker/output/set");
-    snprintf(text->payload, sizeof text->payload,
-             "{\"hash\": \"%s\", \"tracker_id\": %d, \"output\": 1, \"enable\": true, \"request_id\": %d}", HASH,
-             tracker, (int)(bench.requests % 1000000));
-}
-
-static void make_ack(struct text *text, int32_t tracker, uint64_t id)
-{
-    snprintf(text->topic, sizeof text->topic, "tracker/%d/output/ack", tracker);
-    snprintf(text->payload, sizeof text->payload, "{\"id\": %" PRIu64 ", \"success\": true}", id);
-}
-
-/* One turn of requests, until their commands are on their way. Nanoseconds. */
-static double request(const int32_t *trackers)
-{
-    struct text texts[BATCH];
-    double begin;
-
-    for (size_t i = 0; i < BATCH; i++)
-        make_request(&texts[i], trackers[i]);
-    bench.command_count = 0;
-    bench.now.mono_ms++;
-    bench.now.wall_ms++;
-    begin = cpu_ns();
-    engine_tick(bench.engine, bench.now);
-    for (size_t i = 0; i < BATCH; i++)
-        tell(&texts[i], bench.requests++);
-    commit();
-    CHECK(bench.command_count == BATCH);
-    return cpu_ns() - begin;
-}
-
-static double ack(const int32_t *trackers, const uint64_t *ids)
-{
-    struct text texts[BATCH];
-    uint64_t before = bench.successes;
-    double begin;
-
-    for (size_t i = 0; i < BATCH; i++)
-        make_ack(&texts[i], trackers[i], ids[i]);
-    bench.command_count = 0;
-    begin = cpu_ns();
-    for (size_t i = 0; i < BATCH; i++)
-        tell(&texts[i], 0);
-    commit();
-    publish_states();
-    CHECK(bench.successes - before == BATCH);
-    return cpu_ns() - begin;
-}
-
-/* `count` trackers of these, far from one another. */
+/* BATCH of `count` trackers, far from one another. */
 static void choose(int32_t chosen[BATCH], uint64_t turn, int32_t first, int32_t count, int32_t distance)
 {
     for (size_t i = 0; i < BATCH; i++)
         chosen[i] = first + (int32_t)((turn * BATCH + i) * STRIDE % (uint64_t)count) * distance;
 }
 
-static double turn(uint64_t n, int32_t first, int32_t count, int32_t distance)
-{
-    uint64_t ids[BATCH];
-    int32_t chosen[BATCH];
-    double ns;
-
-    choose(chosen, n, first, count, distance);
-    ns = request(chosen);
-    memcpy(ids, bench.commands, sizeof ids);
-    return ns + ack(chosen, ids);
-}
-
-/* Nanoseconds of one request. */
-static double round_of(int32_t first, int32_t count, int32_t distance)
+/* Nanoseconds of a request to these trackers, of `turns` times BATCH. */
+static double serve(int turns, int32_t first, int32_t count, int32_t distance)
 {
     static uint64_t n;
+    int32_t chosen[BATCH];
+    uint64_t ids[BATCH];
     double ns = 0;
 
-    for (int i = 0; i < TURNS; i++)
-        ns += turn(n++, first, count, distance);
+    for (int i = 0; i < turns; i++) {
+        choose(chosen, n++, first, count, distance);
+        ns += request(chosen, ids);
+        ns += ack(chosen, ids);
+    }
+    return ns / turns / BATCH;
+}
+
+/* The first `count` trackers get a command each, or ack it. */
+static void for_pending(uint64_t *ids, int32_t count, bool acks)
+{
+    int32_t chosen[BATCH];
+
+    for (int32_t at = 0; at < count; at += BATCH) {
+        choose(chosen, (uint64_t)(at / BATCH), 1, count, 1);
+        (void)(acks ? ack(chosen, ids + at) : request(chosen, ids + at));
+    }
+}
+
+/* They ack, one here, one there, and get the next one at once. */
+static double serve_pending(uint64_t *ids, int32_t count)
+{
+    static uint64_t n;
+    int32_t chosen[BATCH];
+    double ns = 0;
+
+    for (int i = 0; i < TURNS; i++) {
+        uint64_t at = n++ * STRIDE % (uint64_t)(count / BATCH);
+
+        choose(chosen, at, 1, count, 1);
+        ns += ack(chosen, ids + at * BATCH);
+        ns += request(chosen, ids + at * BATCH);
+    }
     return ns / TURNS / BATCH;
 }
 
@@ -314,34 +154,6 @@ static void bring_online(void)
     CHECK(engine_totals(bench.engine).online == (size_t)bench.trackers);
 }
 
-static void ack_all(void)
-{
-    for (int32_t i = 0; i < bench.trackers / BATCH; i++)
-        (void)turn((uint64_t)i, 1, bench.trackers, 1);
-}
-
-/* The first `count` trackers get a command each, which is not acked before clear_pending. */
-static void make_pending(uint64_t *ids, int32_t count)
-{
-    int32_t chosen[BATCH];
-
-    for (int32_t at = 0; at < count; at += BATCH) {
-        choose(chosen, (uint64_t)(at / BATCH), 1, count, 1);
-        (void)request(chosen);
-        memcpy(ids + at, bench.commands, sizeof bench.commands);
-    }
-}
-
-static void clear_pending(const uint64_t *ids, int32_t count)
-{
-    int32_t chosen[BATCH];
-
-    for (int32_t at = 0; at < count; at += BATCH) {
-        choose(chosen, (uint64_t)(at / BATCH), 1, count, 1);
-        (void)ack(chosen, ids + at);
-    }
-}
-
 struct result {
     double load_ms;
     size_t before;
@@ -353,6 +165,7 @@ struct result {
     double all[ROUNDS];
     double alone[ROUNDS];
     double among[ROUNDS];
+    double of_them[ROUNDS];
 };
 
 static void measure_memory(struct result *r, const char *registry_path)
@@ -365,7 +178,7 @@ static void measure_memory(struct result *r, const char *registry_path)
     r->registry = resident_bytes();
     bring_online();
     r->presence = resident_bytes();
-    ack_all();
+    (void)serve(bench.trackers / BATCH, 1, bench.trackers, 1);
     r->states = resident_bytes();
 }
 
@@ -374,15 +187,16 @@ static void measure_pending(struct result *r, uint64_t *ids, int32_t count)
     size_t before;
 
     for (int i = 0; i < ROUNDS; i++) {
-        r->few[i] = round_of(1, FEW, bench.trackers / FEW);
-        r->all[i] = round_of(1, bench.trackers, 1);
-        r->alone[i] = round_of(1 + count, bench.trackers - count, 1);
+        r->few[i] = serve(TURNS, 1, FEW, bench.trackers / FEW);
+        r->all[i] = serve(TURNS, 1, bench.trackers, 1);
+        r->alone[i] = serve(TURNS, 1 + count, bench.trackers - count, 1);
         before = resident_bytes();
-        make_pending(ids, count);
+        for_pending(ids, count, false);
         if (i == 0) /* later ones may find memory that the first ones have left */
             r->pending = bytes_each(before, resident_bytes(), count);
-        r->among[i] = round_of(1 + count, bench.trackers - count, 1);
-        clear_pending(ids, count);
+        r->among[i] = serve(TURNS, 1 + count, bench.trackers - count, 1);
+        r->of_them[i] = serve_pending(ids, count);
+        for_pending(ids, count, true);
     }
 }
 
@@ -394,8 +208,9 @@ static void print(struct result *r, int32_t pending)
            bytes_each(r->registry, r->presence, bench.trackers), bytes_each(r->presence, r->states, bench.trackers),
            bytes_each(r->before, r->states, bench.trackers), pending, r->pending);
     printf("\"ns_per_request\": {\"trackers_%d\": %.0f, \"trackers_%d\": %.0f, \"pending_1\": %.0f, "
-           "\"pending_%d\": %.0f}}\n",
-           FEW, median(r->few), bench.trackers, median(r->all), median(r->alone), pending, median(r->among));
+           "\"pending_%d\": %.0f, \"pending_%d_acked\": %.0f}}\n",
+           FEW, median(r->few), bench.trackers, median(r->all), median(r->alone), pending, median(r->among), pending,
+           median(r->of_them));
 }
 
 static struct journal_file *open_journal(const char *path)
