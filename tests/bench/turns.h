@@ -55,8 +55,8 @@ static void command(void *ctx, const struct engine_command *command)
 
 static void cancel(void *ctx, uint64_t id)
 {
-    (void)ctx, (void)id;
-    CHECK(!"a command is given up on");
+    (void)ctx;
+    CHECK(id == 0); /* none is given up on */
 }
 
 static void reply(void *ctx, const struct engine_reply *reply)
