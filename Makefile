@@ -126,6 +126,11 @@ $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -llmdb -lxxhash $(LIBS_base)
 
+# The whole engine, without a broker.
+$(BUILD)/bench/scale: $(BUILD)/obj/tests/bench/scale.o $(RING_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)

@@ -14,7 +14,7 @@ struct map_slot {
 
 struct map {
     struct map_slot *slots;
-    size_t size; /* a power of two, or 0 */
+    size_t size;
     size_t count;
 };
 

@@ -1,4 +1,4 @@
-/* Timers in a binary heap. The time is handed in; nothing here reads a clock.
+/* Timers in a heap. The time is handed in; nothing here reads a clock.
  *
  * A struct timer lives inside the thing that it wakes; all zero is a timer that is not set. Equal due times fire in
  * the order in which they were set. */
@@ -10,16 +10,21 @@
 #include <stdint.h>
 
 struct timer {
+    uint32_t place; /* index in the heap + 1; 0: not set */
+    int kind;       /* the owner's: what to do when it fires, and so what the timer lives in */
+};
+
+/* Kept apart from the timer, so that none is looked at but the one that fires. */
+struct timer_due {
     uint64_t due_ms;
     uint64_t order;
-    size_t place; /* index in the heap + 1; 0: not set */
-    int kind;     /* the owner's: what to do when it fires, and so what the timer lives in */
+    struct timer *timer;
 };
 
 struct timers {
-    struct timer **heap;
-    size_t count;
-    size_t size;
+    struct timer_due *heap;
+    uint32_t count;
+    uint32_t size;
     uint64_t next_order;
 };
 

@@ -5,11 +5,27 @@
 #include "base/check.h"
 #include "base/mix.h"
 
-/* Linear probing at a load of at most 3/4; removal shifts what follows back, so there are no tombstones. */
+/* Linear probing at a load of at most 3/4; removal shifts what follows back, so there are no tombstones. A large table
+ * grows by a quarter, so that a million entries leave no million slots free. Keys lie in the order of their mixed
+ * values whatever the size: growing walks through both tables from their beginnings to their ends. */
+enum { FIRST_SIZE = 16, LARGE = 65536 };
+
+__extension__ typedef unsigned __int128 product;
 
 static size_t home(const struct map *m, uint64_t key)
 {
-    return (size_t)mix(key) & (m->size - 1);
+    return (size_t)((product)mix(key) * m->size >> 64);
+}
+
+static size_t next(const struct map *m, size_t at)
+{
+    return at + 1 < m->size ? at + 1 : 0;
+}
+
+/* Slots from one to another, forwards. */
+static size_t distance(const struct map *m, size_t from, size_t to)
+{
+    return to >= from ? to - from : to + m->size - from;
 }
 
 /* The slot of the key, or the free one where it would go. */
@@ -18,13 +34,20 @@ static struct map_slot *probe(const struct map *m, uint64_t key)
     size_t at = home(m, key);
 
     while (m->slots[at].value && m->slots[at].key != key)
-        at = (at + 1) & (m->size - 1);
+        at = next(m, at);
     return &m->slots[at];
+}
+
+static size_t next_size(size_t size)
+{
+    if (size < LARGE)
+        return size ? 2 * size : FIRST_SIZE;
+    return size + size / 4;
 }
 
 static void grow(struct map *m)
 {
-    struct map bigger = {.size = m->size ? m->size * 2 : 16, .count = m->count};
+    struct map bigger = {.size = next_size(m->size), .count = m->count};
 
     bigger.slots = calloc(bigger.size, sizeof *bigger.slots);
     CHECK(bigger.slots);
@@ -59,7 +82,6 @@ void *map_put(struct map *m, uint64_t key, void *value)
 
 void *map_remove(struct map *m, uint64_t key)
 {
-    size_t mask = m->size - 1;
     struct map_slot *slot;
     size_t hole;
     void *value;
@@ -69,9 +91,9 @@ void *map_remove(struct map *m, uint64_t key)
     slot = probe(m, key);
     value = slot->value;
     hole = (size_t)(slot - m->slots);
-    for (size_t at = (hole + 1) & mask; m->slots[at].value; at = (at + 1) & mask) {
+    for (size_t at = next(m, hole); m->slots[at].value; at = next(m, at)) {
         /* An entry may move back into the hole unless its home lies behind the hole. */
-        if (((at - home(m, m->slots[at].key)) & mask) >= ((at - hole) & mask)) {
+        if (distance(m, home(m, m->slots[at].key), at) >= distance(m, hole, at)) {
             m->slots[hole] = m->slots[at];
             hole = at;
         }

@@ -35,6 +35,7 @@ void engine_free(struct engine *e)
         return;
     store_release(&e->store);
     trackers_release(&e->trackers);
+    state_queue_release(&e->states_due);
     timers_release(&e->timers);
     rates_release(&e->rates);
     map_release(&e->by_id);

@@ -7,6 +7,7 @@
 #include "core/engine.h"
 #include "core/judge.h"
 #include "core/router.h"
+#include "core/state_queue.h"
 #include "wire/presence.h"
 
 enum { TIMER_DEADLINE = 1, TIMER_DRAIN = 2 };
@@ -22,10 +23,9 @@ struct engine {
     struct timers timers;
     struct store store;
     struct rates rates;
-    struct map by_id;           /* struct pending, while in a lane */
-    struct pending *unsaved;    /* whose last record is staged but not committed */
-    struct tracker *dirty_head; /* states to be published, oldest first */
-    struct tracker *dirty_tail;
+    struct map by_id;        /* struct pending, while in a lane */
+    struct pending *unsaved; /* whose last record is staged but not committed */
+    struct state_queue states_due;
     struct timer drain;
     struct counters counters;
     uint64_t next_id;

@@ -321,7 +321,7 @@ void engine_presence_read(struct engine *e, struct instant now)
     CHECK(gone);
     e->now = now;
     e->presence_known = e->presence_was_known = true;
-    while ((tracker = map_next(&e->trackers.by_id, &at))) {
+    while ((tracker = trackers_next(&e->trackers, &at))) {
         if (tracker->online && tracker->presence_epoch != e->presence_epoch)
             gone[count++] = tracker->id;
     }
@@ -341,13 +341,7 @@ void engine_mark_dirty(struct engine *e, struct tracker *tracker)
     if (tracker->state_dirty)
         return;
     tracker->state_dirty = true;
-    tracker->dirty_since_ms = e->now.mono_ms;
-    tracker->next_dirty = NULL;
-    if (e->dirty_tail)
-        e->dirty_tail->next_dirty = tracker;
-    else
-        e->dirty_head = tracker;
-    e->dirty_tail = tracker;
+    state_queue_put(&e->states_due, tracker->number, e->now.mono_ms);
 }
 
 static void journal_states(struct engine *e, const struct tracker *tracker)
@@ -395,7 +389,7 @@ static void mark_dirty_since(struct engine *e, int64_t since_ms)
     struct tracker *tracker;
     size_t at = 0;
 
-    while ((tracker = map_next(&e->trackers.by_id, &at))) {
+    while ((tracker = trackers_next(&e->trackers, &at))) {
         if (tracker->states.known && tracker->states.updated_at_ms >= since_ms)
             engine_mark_dirty(e, tracker);
     }
@@ -415,7 +409,7 @@ void engine_republish_states(struct engine *e, struct instant now)
 
 bool engine_has_states(const struct engine *e)
 {
-    return e->dirty_head != NULL;
+    return state_queue_first(&e->states_due) != NULL;
 }
 
 static bool render_state_topic(const struct engine *e, const struct tracker *tracker, struct buffer *topic)
@@ -432,15 +426,14 @@ static bool render_state_topic(const struct engine *e, const struct tracker *tra
 
 bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic, struct buffer *payload)
 {
-    while (e->dirty_head && e->dirty_head->dirty_since_ms <= since_ms) {
-        struct tracker *tracker = e->dirty_head;
-        bool rendered = render_state_topic(e, tracker, topic);
+    const struct state_due *due;
 
-        e->dirty_head = tracker->next_dirty;
-        if (!e->dirty_head)
-            e->dirty_tail = NULL;
+    while ((due = state_queue_first(&e->states_due)) && due->since_ms <= since_ms) {
+        struct tracker *tracker = trackers_at(&e->trackers, due->tracker);
+
+        state_queue_drop(&e->states_due);
         tracker->state_dirty = false;
-        if (rendered) {
+        if (render_state_topic(e, tracker, topic)) {
             state_encode(&tracker->states, tracker->outputs, payload);
             e->counters.states_published++;
             return true;

@@ -28,7 +28,7 @@ void store_release(struct store *s)
     struct tracker *tracker;
     size_t at = 0;
 
-    while ((tracker = map_next(&s->trackers->by_id, &at))) {
+    while ((tracker = trackers_next(s->trackers, &at))) {
         if (tracker->lane)
             release_lane(tracker->lane);
     }
@@ -135,7 +135,7 @@ void store_hold(struct store *s, bool held)
     /* Turns may change the table of trackers, so the lanes are listed first. */
     all = malloc(s->queued * sizeof(struct tracker *));
     CHECK(all);
-    while ((tracker = map_next(&s->trackers->by_id, &at))) {
+    while ((tracker = trackers_next(s->trackers, &at))) {
         if (tracker->lane && tracker->lane->head)
             all[count++] = tracker;
     }

@@ -148,3 +148,20 @@ Test(map, a_put_with_the_same_key_replaces)
     cr_assert_eq(map_find(&m, 17), &things[2]);
     map_release(&m);
 }
+
+/* What a million trackers have in it is paid for in slots, free ones too. */
+Test(map, a_large_one_has_few_free_slots)
+{
+    struct map m = {0};
+
+    for (uint64_t n = 1; n <= 300000; n++) {
+        map_put(&m, n << 20, &things[n % KEYS]);
+        cr_assert_leq(3 * m.size, m.count < 100000 ? 8 * m.count + 48 : 5 * m.count + 5, "%zu slots for %zu", m.size,
+                      m.count);
+    }
+    for (uint64_t n = 1; n <= 300000; n += 2)
+        cr_assert_eq(map_remove(&m, n << 20), &things[n % KEYS]);
+    for (uint64_t n = 1; n <= 300000; n++)
+        cr_assert_eq(map_find(&m, n << 20), n % 2 ? NULL : &things[n % KEYS], "key %ju", (uintmax_t)n);
+    map_release(&m);
+}

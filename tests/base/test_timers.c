@@ -158,9 +158,9 @@ Test(timers, the_check_for_soundness_sees_a_broken_heap)
     timers_set(&t, &early, 1);
     timers_set(&t, &late, 2);
     cr_assert(timers_are_sound(&t));
-    early.due_ms = 3;
+    t.heap[0].due_ms = 3;
     cr_assert_not(timers_are_sound(&t));
-    early.due_ms = 1;
+    t.heap[0].due_ms = 1;
     late.place = 1;
     cr_assert_not(timers_are_sound(&t));
     timers_release(&t);

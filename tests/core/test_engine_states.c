@@ -177,3 +177,19 @@ Test(engine_states, a_tracker_that_left_the_registry_has_no_state_to_publish)
     expect_state("tracker/102/output/state", "true, null, null");
     expect_no_state();
 }
+
+Test(engine_states, wait_in_their_order_while_trackers_are_forgotten_and_come_back)
+{
+    succeed(TRACKER_JSON_2, 1, true);
+    stage_offline(TRACKER_JSON); /* of which nothing else is known */
+    stage_offline(TRACKER_OWN);
+    stage_offline(TRACKER_JSON_2);
+    stage_online(TRACKER_OWN); /* in the place of another one */
+    stage_online(TRACKER_JSON);
+    succeed(TRACKER_JSON, 2, true);
+    succeed(TRACKER_OWN, 1, false);
+    expect_state("tracker/102/output/state", "true, null, null");
+    expect_state(TOPIC, "null, true, null");
+    expect_state("dev/IMEI-114/state", "false, null");
+    expect_no_state();
+}

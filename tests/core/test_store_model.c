@@ -264,14 +264,13 @@ static void step_hold(void)
 
 static void step_time(void)
 {
-    struct timer *timer;
-
     m.now_ms += lots_below(&m.lots, 10);
-    while ((timer = timers_expire(&m.timers, m.now_ms))) {
-        struct lane *lane = (struct lane *)timer;
+    while (timers_wait_ms(&m.timers, m.now_ms) == 0) {
+        uint64_t due_ms = m.timers.heap[0].due_ms;
+        struct lane *lane = (struct lane *)timers_expire(&m.timers, m.now_ms);
         struct line *line = &m.lines[lane->tracker->id - 1];
 
-        cr_assert_eq(timer->due_ms, line->quarantine_until_ms);
+        cr_assert_eq(due_ms, line->quarantine_until_ms);
         line->quarantine_until_ms = 0;
         store_quarantine_over(&m.store, lane);
     }
