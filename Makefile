@@ -42,7 +42,6 @@ LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp $(LIBS_core)
 
 RINGS    := base wire core edge
 PROGRAMS := outputd outputctl trackersim
-BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
 
@@ -126,9 +125,15 @@ $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -llmdb -lxxhash $(LIBS_base)
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
+# Who measures, and the yardstick, share no code with the service's connection.
+$(BUILD)/bench/loadgen: $(patsubst %,$(BUILD)/obj/tests/bench/%.o,loadgen load_tracker load_requester load_report load_options) \
+    $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_base)
+
+$(BUILD)/bench/forwarder: $(BUILD)/obj/tests/bench/forwarder.o
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs
 
 # Its clients are libmosquitto's, so that they have no code in common with the service's.
 $(BUILD)/tests/chaos: $(call objects,tests/chaos) $(BUILD)/libbase.a
