@@ -71,8 +71,9 @@ struct load {
     struct link requester;
     struct link tracker;
     char reply_topic[64];
-    uint64_t online; /* trackers whose presence has been published */
-    uint64_t held;   /* commands that nobody acks */
+    uint64_t online;   /* trackers whose presence has been published */
+    uint64_t held;     /* commands that nobody acks */
+    uint64_t held_end; /* behind the sequence numbers of their requests */
 
     struct request *table; /* by sequence number */
     uint64_t next;         /* sequence number */

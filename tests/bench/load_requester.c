@@ -79,7 +79,7 @@ void requester_take_reply(void *ctx, const struct packet_publish *reply)
 
     if (!reader_is_done(&r) || k >= load->next)
         die("a reply with Correlation Data that no request had");
-    if (k < load->hold)
+    if (k < load->held_end)
         die("a reply to a request whose command was not acked: %.*s", (int)reply->payload.len,
             (const char *)reply->payload.data);
     request = &load->table[k];

@@ -12,7 +12,8 @@
 #include "load.h"
 
 enum {
-    SILENCE_MAX_US = 10 * 1000 * 1000,
+    READY_MAX_US = 10 * 1000 * 1000,
+    SILENCE_MAX_US = 30 * 1000 * 1000,
     TRY_AGAIN_US = 100 * 1000,
     HOLD_WINDOW = 500,
 };
@@ -100,7 +101,7 @@ static void stop(struct load *load)
  * one tracker go in order, so none of the earlier ones is left to trouble who comes after us. */
 static void wait_ready(struct load *load)
 {
-    uint64_t deadline_us = clock_mono_us() + SILENCE_MAX_US;
+    uint64_t deadline_us = clock_mono_us() + READY_MAX_US;
 
     while (clock_mono_us() < deadline_us) {
         uint64_t again_us = clock_mono_us() + TRY_AGAIN_US;
@@ -113,12 +114,13 @@ static void wait_ready(struct load *load)
                 return;
         }
     }
-    die("no success within %d s", SILENCE_MAX_US / 1000000);
+    die("no success within %d s", READY_MAX_US / 1000000);
 }
 
 /* One request to each of the trackers that do not ack, until all their commands are there. */
 static void hold(struct load *load)
 {
+    load->held_end = load->hold;
     load->progress_us = clock_mono_us();
     while (load->held < load->hold) {
         while (load->next < load->hold && load->next - load->held < HOLD_WINDOW && link_may_publish(&load->requester))

@@ -1,0 +1,74 @@
+"""The chart: throughput, latency and CPU of the servers by window, drawn by gnuplot."""
+import subprocess
+
+from processes import Failure
+
+# Told apart by shape and by place as well as by colour; these are safe for the colour-blind.
+SERVERS = [
+    ("forwarder", "bare paho forwarder", "#7f7f7f", 4),
+    ("service", "outputd", "#0072b2", 7),
+    ("service_hp", "outputd, high-performance paho", "#56b4e9", 13),
+    ("peer", "peer on mqtt.js", "#d55e00", 9),
+]
+PANELS = [
+    ("requests per second", [("rate_per_s", 1, 1)], False),
+    ("round trip, ms: p50 (line), p99 (dots)", [("p50_us", 1000, 1), ("p99_us", 1000, 3)], True),
+    ("CPU of the server, µs per request", [("server_cpu_us_per_request", 1, 1)], False),
+]
+
+HEAD = """set terminal svg size 1140,390 font "Helvetica,Arial,sans-serif,13" background "#ffffff" enhanced
+set output "%s"
+set multiplot layout 1,3 margins 0.055,0.985,0.13,0.80 spacing 0.055,0
+set logscale x
+set border 3 lc rgb "#404040"
+set tics nomirror out
+set grid ytics lc rgb "#e0e0e0" lt 1
+set xlabel "requests in flight (window)"
+set key off
+"""
+
+
+def data_blocks(rows):
+    """One of windows and figures for each server that was measured."""
+    text = ""
+    for name, _, _, _ in SERVERS:
+        mine = sorted((row for row in rows if row["server"] == name and row["broker"] == "tuned"),
+                      key=lambda row: row["window"])
+        if mine:
+            lines = [" ".join("%g" % row[figure] for figure in
+                              ("window", "rate_per_s", "p50_us", "p99_us", "server_cpu_us_per_request")) for row in mine]
+            text += "$%s << EOD\n%s\nEOD\n" % (name, "\n".join(lines))
+    return text
+
+
+def curves(measured, figures, with_titles):
+    columns = {"rate_per_s": 2, "p50_us": 3, "p99_us": 4, "server_cpu_us_per_request": 5}
+    parts = []
+    for figure, divisor, dash in figures:
+        for name, title, colour, point in SERVERS:
+            if name not in measured:
+                continue
+            label = 'title "%s"' % title if with_titles and dash == 1 else "notitle"
+            parts.append('$%s using 1:($%d/%d) with linespoints lc rgb "%s" lw 2 dt %d pt %d ps 0.8 %s'
+                         % (name, columns[figure], divisor, colour, dash, point, label))
+    return "plot " + ", \\\n  ".join(parts) + "\n"
+
+
+def script(rows, path):
+    measured = {row["server"] for row in rows}
+    windows = sorted({row["window"] for row in rows if row["broker"] == "tuned"})
+    text = HEAD % path + data_blocks(rows)
+    text += "set xtics (%s)\nset xrange [%g:%g]\n" % (", ".join(str(window) for window in windows),
+                                                      windows[0] * 0.8, windows[-1] * 1.25)
+    for i, (title, figures, logarithmic) in enumerate(PANELS):
+        text += 'set title "%s" offset 0,-0.3\n' % title
+        text += "set logscale y\nset yrange [*:*]\n" if logarithmic else "unset logscale y\nset yrange [0:*]\n"
+        text += "set key at screen 0.5,0.99 center top horizontal\n" if i == 0 else "set key off\n"
+        text += curves(measured, figures, i == 0)
+    return text + "unset multiplot\n"
+
+
+def draw(rows, path):
+    done = subprocess.run(["gnuplot", "-"], input=script(rows, path), capture_output=True, text=True)
+    if done.returncode:
+        raise Failure("gnuplot: %s" % done.stderr.strip())
