@@ -7,7 +7,7 @@ from processes import Failure
 SERVERS = [
     ("forwarder", "bare paho forwarder", "#7f7f7f", 4),
     ("service", "outputd", "#0072b2", 7),
-    ("service_hp", "outputd, high-performance paho", "#56b4e9", 13),
+    ("service_hp", "outputd, with a faster paho", "#56b4e9", 13),
     ("peer", "peer on mqtt.js", "#d55e00", 9),
 ]
 PANELS = [
@@ -18,12 +18,12 @@ PANELS = [
 
 HEAD = """set terminal svg size 1140,390 font "Helvetica,Arial,sans-serif,13" background "#ffffff" enhanced
 set output "%s"
-set multiplot layout 1,3 margins 0.055,0.985,0.13,0.80 spacing 0.055,0
+set multiplot layout 1,3 margins 0.055,0.985,0.17,0.80 spacing 0.055,0
 set logscale x
 set border 3 lc rgb "#404040"
 set tics nomirror out
 set grid ytics lc rgb "#e0e0e0" lt 1
-set xlabel "requests in flight (window)"
+set xlabel "requests in flight (window)" offset 0,0.3
 set key off
 """
 
@@ -41,16 +41,25 @@ def data_blocks(rows):
     return text
 
 
-def curves(measured, figures, with_titles):
+def legend(measured):
+    """In a line over all panels: gnuplot's own key belongs to one of them."""
+    shown = [server for server in SERVERS if server[0] in measured]
+    text = ""
+    for i, (_, title, colour, point) in enumerate(shown):
+        text += 'set label %d "  %s" at screen %g,0.955 left point lc rgb "%s" pt %d ps 0.9 textcolor rgb "%s"\n' % (
+            i + 1, title, 0.5 + (i - len(shown) / 2) * 0.22, colour, point, colour)
+    return text
+
+
+def curves(measured, figures):
     columns = {"rate_per_s": 2, "p50_us": 3, "p99_us": 4, "server_cpu_us_per_request": 5}
     parts = []
     for figure, divisor, dash in figures:
-        for name, title, colour, point in SERVERS:
+        for name, _, colour, point in SERVERS:
             if name not in measured:
                 continue
-            label = 'title "%s"' % title if with_titles and dash == 1 else "notitle"
-            parts.append('$%s using 1:($%d/%d) with linespoints lc rgb "%s" lw 2 dt %d pt %d ps 0.8 %s'
-                         % (name, columns[figure], divisor, colour, dash, point, label))
+            parts.append('$%s using 1:($%d/%d) with linespoints lc rgb "%s" lw 2 dt %d pt %d ps 0.8'
+                         % (name, columns[figure], divisor, colour, dash, point))
     return "plot " + ", \\\n  ".join(parts) + "\n"
 
 
@@ -60,11 +69,12 @@ def script(rows, path):
     text = HEAD % path + data_blocks(rows)
     text += "set xtics (%s)\nset xrange [%g:%g]\n" % (", ".join(str(window) for window in windows),
                                                       windows[0] * 0.8, windows[-1] * 1.25)
-    for i, (title, figures, logarithmic) in enumerate(PANELS):
+    text += legend(measured)
+    for title, figures, logarithmic in PANELS:
         text += 'set title "%s" offset 0,-0.3\n' % title
         text += "set logscale y\nset yrange [*:*]\n" if logarithmic else "unset logscale y\nset yrange [0:*]\n"
-        text += "set key at screen 0.5,0.99 center top horizontal\n" if i == 0 else "set key off\n"
-        text += curves(measured, figures, i == 0)
+        text += curves(measured, figures)
+        text += "unset label\n"
     return text + "unset multiplot\n"
 
 

@@ -183,10 +183,12 @@ static void publish(struct forwarder *f, const char *topic, char *body, int len,
     f->unacknowledged++;
 }
 
+static char content_type[] = "application/json";
+
 static void publish_command(struct forwarder *f, const struct outgoing *command)
 {
-    MQTTProperty array[3];
-    MQTTProperties properties = {.max_count = 3, .array = array};
+    MQTTProperty array[4];
+    MQTTProperties properties = {.max_count = 4, .array = array};
     char topic[64];
     char ack_topic[64];
     char body[96];
@@ -199,6 +201,7 @@ static void publish_command(struct forwarder *f, const struct outgoing *command)
     for (size_t i = 0; i < sizeof(correlation); i++)
         correlation[i] = (char)(command->id >> (8 * (7 - i)));
     add_number(&properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, COMMAND_EXPIRY_S);
+    add_bytes(&properties, MQTTPROPERTY_CODE_CONTENT_TYPE, content_type, sizeof(content_type) - 1);
     add_bytes(&properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC, ack_topic, ack_len);
     add_bytes(&properties, MQTTPROPERTY_CODE_CORRELATION_DATA, correlation, sizeof(correlation));
     publish(f, topic, body, len, &properties);
@@ -206,7 +209,6 @@ static void publish_command(struct forwarder *f, const struct outgoing *command)
 
 static void publish_reply(struct forwarder *f, const struct outgoing *reply)
 {
-    static char content_type[] = "application/json";
     static char body[] = "{\"success\": true}";
     struct pending *p = &f->pending[reply->id % PENDING_MAX];
     MQTTProperty array[2];

@@ -14,7 +14,7 @@ from side_by_side import of
 WINDOW = 200
 ACTIVE = 1000  # trackers that are commanded, spread over all
 MANY_ACTIVE = 5000
-HOLD_ENGINE = "ack_timeout_ms = 600000; pending_max = 1000000; "
+PATIENT = "ack_timeout_ms = 600000; pending_max = 1000000; "  # what stands still is seen as time, not as an error
 RELOAD_RATE = 500
 
 
@@ -34,7 +34,8 @@ def start_registries(processes, load, settings):
     sizes = [1000, 100000] if settings.quick else [1000, 100000, 1000000]
     cases = []
     for size in sizes:
-        server = servers.start_service(processes, "tuned", settings.service, label="trackers-%d" % size, trackers=size)
+        server = servers.start_service(processes, "tuned", settings.service, label="trackers-%d" % size,
+                                       trackers=size, engine=PATIENT)
         if size > ACTIVE:  # the ones of the other case are among these
             load.wait_ready(server, "--trackers", MANY_ACTIVE, "--stride", size // MANY_ACTIVE)
         else:
@@ -50,7 +51,7 @@ def start_pending(processes, load, settings):
     cases = []
     for size in sizes:
         server = servers.start_service(processes, "tuned", settings.service, label="pending-%d" % size,
-                                       trackers=ACTIVE + sizes[-1], engine=HOLD_ENGINE)
+                                       trackers=ACTIVE + sizes[-1], engine=PATIENT)
         load.wait_ready(server, "--trackers", ACTIVE, "--hold", size)
         before_kib = server.process.memory_kib("VmRSS")
         # they stay pending when the load generator has gone
@@ -133,7 +134,7 @@ def reload_under_load(processes, load, case, load_s):
     stats.wait_until(lambda: "{" in stats.log(), "stats of the service")
     said_before = len(stats.log())
     reloads = server.process.log().count("reloaded")
-    run = load.begin(server, *case.options[2:], "--rate", RELOAD_RATE, "--seconds", 3 + 3 * load_s)
+    run = load.begin(server, *case.options[2:], "--rate", RELOAD_RATE, "--seconds", 3 + 2 * load_s)
     time.sleep(1)
     os.replace(path + ".next", path)
     server.process.wait_for_log("reloaded", times=reloads + 1)

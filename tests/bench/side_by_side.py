@@ -35,7 +35,7 @@ def run_windows(load, started, settings):
         for kind, windows in (QUICK_WINDOWS if settings.quick else WINDOWS).items():
             for window in windows:
                 for server in in_turns(started[kind], turn):
-                    line = load.measure(server, "--window", window, "--warmup", min(10 * window, 1000),
+                    line = load.measure(server, "--window", window, "--warmup", min(10 * window, 500),
                                         "--seconds", settings.seconds)
                     runs.append({"broker": kind, "window": window, "server": server.name, "round": turn, **line,
                                  **server.figures_of_memory()})

@@ -276,6 +276,7 @@ function sendCommand(request) {
   client.publish(`tracker/${trackerId}/output/command`, JSON.stringify(body), {
     qos: 1,
     properties: {
+      contentType: 'application/json',
       responseTopic: `tracker/${trackerId}/output/ack`,
       correlationData,
       messageExpiryInterval: Math.max(1, Math.ceil((request.deadline - Date.now()) / 1000)),
