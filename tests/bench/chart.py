@@ -28,6 +28,9 @@ set key off
 """
 
 
+COLUMNS = ["rate_per_s", "p50_us", "p99_us", "server_cpu_us_per_request"]  # behind the window
+
+
 def data_blocks(rows):
     """One of windows and figures for each server that was measured."""
     text = ""
@@ -35,8 +38,7 @@ def data_blocks(rows):
         mine = sorted((row for row in rows if row["server"] == name and row["broker"] == "tuned"),
                       key=lambda row: row["window"])
         if mine:
-            lines = [" ".join("%g" % row[figure] for figure in
-                              ("window", "rate_per_s", "p50_us", "p99_us", "server_cpu_us_per_request")) for row in mine]
+            lines = [" ".join("%g" % row[figure] for figure in ["window", *COLUMNS]) for row in mine]
             text += "$%s << EOD\n%s\nEOD\n" % (name, "\n".join(lines))
     return text
 
@@ -52,14 +54,13 @@ def legend(measured):
 
 
 def curves(measured, figures):
-    columns = {"rate_per_s": 2, "p50_us": 3, "p99_us": 4, "server_cpu_us_per_request": 5}
     parts = []
     for figure, divisor, dash in figures:
         for name, _, colour, point in SERVERS:
             if name not in measured:
                 continue
             parts.append('$%s using 1:($%d/%d) with linespoints lc rgb "%s" lw 2 dt %d pt %d ps 0.8'
-                         % (name, columns[figure], divisor, colour, dash, point))
+                         % (name, COLUMNS.index(figure) + 2, divisor, colour, dash, point))
     return "plot " + ", \\\n  ".join(parts) + "\n"
 
 

@@ -243,7 +243,7 @@ static int find_socket(uint16_t port)
     for (struct dirent *entry; dir && found < 0 && (entry = readdir(dir));) {
         struct sockaddr_in peer = {0};
         socklen_t len = sizeof(peer);
-        int fd = atoi(entry->d_name);
+        int fd = (int)strtol(entry->d_name, NULL, 10);
 
         if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
             ntohs(peer.sin_port) == port)
@@ -256,7 +256,7 @@ static int find_socket(uint16_t port)
 
 static void tune_socket(struct forwarder *f, const char *url)
 {
-    f->fd = find_socket((uint16_t)atoi(strrchr(url, ':') + 1));
+    f->fd = find_socket((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10));
     if (f->fd < 0)
         die("the connection's socket is not in /proc/self/fd");
     setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));

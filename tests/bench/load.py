@@ -20,7 +20,7 @@ class Load:
     def wait_ready(self, server, *options):
         done = subprocess.run(self.command(server, *options, "--wait-ready"), capture_output=True, text=True)
         if done.returncode:
-            raise Failure("%s is not ready: %s\n%s" % (server.name, done.stderr.strip(), server.process.log()[-2000:]))
+            raise Failure("%s is not ready: %s\n%s" % (server.name, done.stderr.strip(), server.process.log_end()))
 
     def begin(self, server, *options):
         """A run beside which something else is done; measure() is that and finish()."""
@@ -31,7 +31,7 @@ class Load:
     def finish(self, server, run):
         out, err = run.communicate()
         if run.returncode:
-            raise Failure("%s: %s\n%s" % (server.name, err.strip(), server.process.log()[-2000:]))
+            raise Failure("%s: %s\n%s" % (server.name, err.strip(), server.process.log_end()))
         line = json.loads(out)
         if line["errors"] or line["duplicates"] or line["commands"] != line["requests"]:
             raise Failure("%s: wrong answers: %s %s" % (server.name, out.strip(), err.strip()))

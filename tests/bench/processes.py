@@ -55,18 +55,35 @@ class Process:
             self.popen.send_signal(signal.SIGKILL)  # nothing of theirs is kept
         self.popen.wait()
 
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return log.read()
+    def log_size(self):
+        return os.path.getsize(self.log_path)
 
-    def wait_for_log(self, text, times=1, seconds=START_SECONDS):
-        self.wait_until(lambda: self.log().count(text) >= times, "'%s' in its log" % text, seconds)
+    def log(self, since=0):
+        """What it has written from there on."""
+        with open(self.log_path, "rb") as log:
+            log.seek(since)
+            return log.read().decode(errors="replace")
+
+    def log_end(self):
+        return self.log(max(0, self.log_size() - 2000))
+
+    def wait_for_log(self, text, since=0, seconds=START_SECONDS):
+        """Reads no byte twice: a log under load grows by megabytes a second."""
+        with open(self.log_path, "rb") as log:
+            log.seek(since)
+            kept = [b""]
+
+            def is_there():
+                kept[0] = kept[0][-len(text):] + log.read()
+                return text.encode() in kept[0]
+
+            self.wait_until(is_there, "'%s' in its log" % text, seconds)
 
     def wait_until(self, is_so, what, seconds=START_SECONDS):
         deadline = time.monotonic() + seconds
         while not is_so():
             if self.popen.poll() is not None:
-                raise Failure("%s has ended, waiting for %s:\n%s" % (self.name, what, self.log()[-2000:]))
+                raise Failure("%s has ended, waiting for %s:\n%s" % (self.name, what, self.log_end()))
             if time.monotonic() > deadline:
                 raise Failure("%s: no %s within %d s" % (self.name, what, seconds))
             time.sleep(0.02)

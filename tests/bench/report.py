@@ -103,5 +103,5 @@ def print_alone(part):
 
 def print_budget(rows):
     print("BUDGET")
-    table(["", "budget", "measured", ""], [[row["what"], row["budget"], row["measured"], row["verdict"]] for row in rows],
-          left=(0, 3))
+    table(["", "budget", "measured", ""],
+          [[row["what"], row["budget"], row["measured"], row["verdict"]] for row in rows], left=(0, 3))

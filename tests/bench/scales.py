@@ -132,15 +132,16 @@ def reload_under_load(processes, load, case, load_s):
     stats = processes.start("stats", ["mosquitto_sub", "-p", str(server.broker.port), "-t", "outputd/bench/stats",
                                       "-F", "%p"])
     stats.wait_until(lambda: "{" in stats.log(), "stats of the service")
-    said_before = len(stats.log())
-    reloads = server.process.log().count("reloaded")
+    said_before = stats.log_size()
+    logged_before = server.process.log_size()
     run = load.begin(server, *case.options[2:], "--rate", RELOAD_RATE, "--seconds", 3 + 2 * load_s)
     time.sleep(1)
     os.replace(path + ".next", path)
-    server.process.wait_for_log("reloaded", times=reloads + 1)
+    server.process.wait_for_log("reloaded", since=logged_before, seconds=180)
     line = load.finish(server, run)
     time.sleep(1.5)  # the last stats
-    return {"trackers": case.size, "rate_per_s": RELOAD_RATE, "turn_longest_ms": longest_turn_ms(stats.log()[said_before:]),
+    return {"trackers": case.size, "rate_per_s": RELOAD_RATE,
+            "turn_longest_ms": longest_turn_ms(stats.log(said_before)),
             **{name: line[name] for name in ("requests", "p50_us", "p99_us", "p999_us", "max_us")}}
 
 

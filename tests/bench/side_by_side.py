@@ -50,7 +50,8 @@ def of(runs, **what):
 def summarise(runs):
     """One row for each broker, window and server, with its ratios to the forwarder and to the peer."""
     rows = []
-    for kind, window in sorted({(run["broker"], run["window"]) for run in runs}, key=lambda at: (at[0] != "tuned", at[1])):
+    places = {(run["broker"], run["window"]) for run in runs}
+    for kind, window in sorted(places, key=lambda place: (place[0] != "tuned", place[1])):
         here = of(runs, broker=kind, window=window)
         for name in dict.fromkeys(["forwarder", "service", "service_hp", "peer"]):
             mine = of(here, server=name)

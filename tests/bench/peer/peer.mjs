@@ -1,8 +1,8 @@
 // What a user would write in place of the service, on mqtt.js: the same checks in the same order, one command in flight
 // per tracker, deadlines, duplicates recognised, the same packets, the retained states.
 //
-// What it does not have: a journal (a kill loses what is pending), MessagePack, other profiles than `json`, JSON that is
-// stricter than JSON.parse (duplicate keys), reloads, several brokers, counters, a log.
+// What it does not have: a journal (a kill loses what is pending), MessagePack, other profiles than `json`, JSON that
+// is stricter than JSON.parse (duplicate keys), reloads, several brokers, counters, a log.
 //
 //   node peer.mjs CONFIG.json    { "url": …, "registry": …, and any of `defaults` below }
 import { createHash } from 'node:crypto';
@@ -32,7 +32,7 @@ const buckets = new Map(); // by user
 const lanes = new Map(); // by tracker id: { inFlight, queue }
 const states = new Map(); // by tracker id: { outputs, updatedAt }
 const dirty = new Map(); // tracker id: since when its state waits to be published, oldest first
-const seen = new Map(); // by key: { reply, expiresAt }; reply null while pending. Answered ones in the order of their end
+const seen = new Map(); // by key: { reply, expiresAt }; reply null while pending; answered ones in that order
 let pendingCount = 0;
 let lastId = Date.now() * 1000; // command ids do not repeat after a restart
 let messages = 0;
@@ -213,7 +213,7 @@ function takeRequest(action, payload, packet) {
   if (!/^[0-9a-f]{32}$/i.test(body.hash)) return refuse(3);
 
   const correlated = (correlation && correlation.length > 0) || requestId !== undefined;
-  const key = `${action}\n${replyTopic}\n${correlation ? correlation.toString('latin1') : ''}\n${payload.toString('latin1')}`;
+  const key = [action, replyTopic, correlation?.toString('latin1'), payload.toString('latin1')].join('\n');
   const before = correlated || packet.dup ? seen.get(key) : undefined;
   if (before) {
     if (before.reply) publishReply(replyTopic, correlation, before.reply);
