@@ -16,6 +16,7 @@ ACTIVE = 1000  # trackers that are commanded, spread over all
 MANY_ACTIVE = 5000
 PATIENT = "ack_timeout_ms = 600000; pending_max = 1000000; "  # what stands still is seen as time, not as an error
 RELOAD_RATE = 500
+RELOAD_SECONDS_MAX = 30
 
 
 class Case:
@@ -53,12 +54,9 @@ def start_pending(processes, load, settings):
         server = servers.start_service(processes, "tuned", settings.service, label="pending-%d" % size,
                                        trackers=ACTIVE + sizes[-1], engine=PATIENT)
         load.wait_ready(server, "--trackers", ACTIVE, "--hold", size)
-        before_kib = server.process.memory_kib("VmRSS")
         # they stay pending when the load generator has gone
         load.measure(server, "--trackers", ACTIVE, "--hold", size, "--window", WINDOW, "--requests", 500)
-        case = Case("pending", size, server, "--trackers", ACTIVE)
-        case.grew_kib = server.process.memory_kib("VmRSS") - before_kib
-        cases.append(case)
+        cases.append(Case("pending", size, server, "--trackers", ACTIVE))
     return cases
 
 
@@ -92,8 +90,7 @@ def summarise(runs, cases):
         base = of(runs, group=base_group, size=min(c.size for c in cases if c.group == base_group))
         cpu = "server_cpu_us_per_request"
         ratio = medians([{"ratio": run[cpu] / other[cpu]} for run, other in zip(mine, base)])["ratio"]
-        rows.append({"group": case.group, "size": case.size, **medians(mine), "cpu_to_smallest": ratio,
-                     "grew_kib": getattr(case, "grew_kib", None)})
+        rows.append({"group": case.group, "size": case.size, **medians(mine), "cpu_to_smallest": ratio})
     return rows
 
 
@@ -109,12 +106,12 @@ def check_config(program, folder):
     if status:
         raise Failure("--check-config: %s" % child.stderr.read().decode())
     child.returncode = 0
-    return {"wall_s": wall, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_rss_kib": usage.ru_maxrss}
+    return {"wall_s": wall, "cpu_s": usage.ru_utime + usage.ru_stime}
 
 
 def load_times(cases, settings):
-    return [{"trackers": case.size, **check_config(settings.service, case.server.folder)}
-            for case in cases if case.group == "trackers"]
+    return [{"trackers": case.size, **check_config(settings.service, case.server.folder),
+             **case.server.figures_of_memory()} for case in cases if case.group == "trackers"]
 
 
 def longest_turn_ms(stats):
@@ -134,7 +131,8 @@ def reload_under_load(processes, load, case, load_s):
     stats.wait_until(lambda: "{" in stats.log(), "stats of the service")
     said_before = stats.log_size()
     logged_before = server.process.log_size()
-    run = load.begin(server, *case.options[2:], "--rate", RELOAD_RATE, "--seconds", 3 + 2 * load_s)
+    run = load.begin(server, *case.options[2:], "--rate", RELOAD_RATE, "--seconds",
+                     min(3 + 2 * load_s, RELOAD_SECONDS_MAX))
     time.sleep(1)
     os.replace(path + ".next", path)
     server.process.wait_for_log("reloaded", since=logged_before, seconds=180)

@@ -85,8 +85,9 @@ def write_registry(path, trackers, outputs=lambda i: 3):
         file.write("users = ( { id = 1; } );\n")
         file.write('sessions = ( { hash_sha256 = "%s"; user_id = 1; master = true; } );\n' % digest())
         file.write("trackers = (\n")
-        file.write(",\n".join(line % (FIRST_TRACKER + i, 356307042000000 + i, outputs(i)) for i in range(trackers)))
-        file.write("\n);\n")
+        for i in range(trackers):
+            file.write(line % (FIRST_TRACKER + i, 356307042000000 + i, outputs(i)))
+            file.write(",\n" if i + 1 < trackers else "\n);\n")
     os.replace(path + ".new", path)
 
 
