@@ -52,13 +52,13 @@ class Figures:
         for row in self.results["scales"]["medians"]:
             if row["group"] == group and row["size"] == size:
                 return row["cpu_to_smallest"]
-        raise Missing("QUICK")
+        raise Missing("left out by QUICK")
 
     def million(self, part):
         found = self.results["scales"][part]
         found = found[-1] if isinstance(found, list) else found
         if found["trackers"] < 1000000:
-            raise Missing("QUICK")
+            raise Missing("left out by QUICK")
         return found
 
     def turn_longest_ms(self):

@@ -14,7 +14,9 @@ from side_by_side import of
 WINDOW = 200
 ACTIVE = 1000  # trackers that are commanded, spread over all
 MANY_ACTIVE = 5000
-PATIENT = "ack_timeout_ms = 600000; pending_max = 1000000; "  # what stands still is seen as time, not as an error
+# What stands still is seen as time, not as an error.
+PATIENT = "engine: { ack_timeout_ms = 600000; pending_max = 1000000; };"
+TALKATIVE = "topics: { stats_interval_s = 1; };"
 RELOAD_RATE = 500
 RELOAD_SECONDS_MAX = 30
 
@@ -36,7 +38,7 @@ def start_registries(processes, load, settings):
     cases = []
     for size in sizes:
         server = servers.start_service(processes, "tuned", settings.service, label="trackers-%d" % size,
-                                       trackers=size, engine=PATIENT)
+                                       trackers=size, more=PATIENT + TALKATIVE)
         if size > ACTIVE:  # the ones of the other case are among these
             load.wait_ready(server, "--trackers", MANY_ACTIVE, "--stride", size // MANY_ACTIVE)
         else:
@@ -52,7 +54,7 @@ def start_pending(processes, load, settings):
     cases = []
     for size in sizes:
         server = servers.start_service(processes, "tuned", settings.service, label="pending-%d" % size,
-                                       trackers=ACTIVE + sizes[-1], engine=PATIENT)
+                                       trackers=ACTIVE + sizes[-1], more=PATIENT)
         load.wait_ready(server, "--trackers", ACTIVE, "--hold", size)
         # they stay pending when the load generator has gone
         load.measure(server, "--trackers", ACTIVE, "--hold", size, "--window", WINDOW, "--requests", 500)

@@ -47,11 +47,11 @@ def start_peer(processes, kind):
                   lambda url, folder: ["node", PEER, os.path.join(folder, "peer.json")], write_peer_config)
 
 
-def start_service(processes, kind, program, name="service", label=None, trackers=1000, outputs=lambda i: 3, engine=""):
-    """outputs: of the i-th tracker; engine: settings of that section."""
+def start_service(processes, kind, program, name="service", label=None, trackers=1000, outputs=lambda i: 3, more=""):
+    """outputs: of the i-th tracker; more: further sections of the configuration."""
 
     def config(url, folder):
-        write_service_config(url, folder, engine)
+        write_service_config(url, folder, more)
         write_registry(os.path.join(folder, "registry.cfg"), trackers, outputs)
 
     def command(url, folder):
@@ -62,20 +62,19 @@ def start_service(processes, kind, program, name="service", label=None, trackers
     return server
 
 
-def write_service_config(url, folder, engine):
+def write_service_config(url, folder, more):
     os.mkdir(os.path.join(folder, "profiles"))
     os.mkdir(os.path.join(folder, "journal"))
     with open(os.path.join(folder, "outputd.cfg"), "w", encoding="ascii") as file:
         file.write("""instance = "bench";
 broker: { url = "%s"; };
-topics: { stats_interval_s = 1; };
 registry: { source = "file"; path = "registry.cfg"; };
 profiles: { path = "profiles"; };
-engine: { %s };
 limits: { user_rate = 0.0; };
 journal: { path = "journal"; };
 http: { listen = ""; };
-""" % (url, engine))
+%s
+""" % (url, more))
 
 
 def write_registry(path, trackers, outputs=lambda i: 3):
