@@ -1,4 +1,4 @@
-/* The yardstick: the least that can be done with Debian's paho, used as well as it can be from one thread. It turns
+/* The yardstick: the least that is done with Debian's paho (MQTTClient), used from one thread. It turns
  * requests into commands and acks into replies, with all the properties that the real ones carry, and nothing else: no
  * checks, no parsing, no journal, no registry, no timers. It has no code in common with the service. What the service
  * costs on top of this is what its promises cost.
@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 enum {
-    PENDING_MAX = 1 << 16, /* commands without ack; a power of two */
-    OUTBOX_MAX = 1 << 16,  /* a power of two */
+    PENDING_MAX = 1 << 14, /* commands without ack; a power of two */
+    OUTBOX_MAX = 1 << 14,  /* a power of two */
     RECEIVES_A_TURN = 32,
     IDLE_MS = 1000, /* then paho is called all the same: it sends the keep-alive */
     KEEP_ALIVE_S = 30,
