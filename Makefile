@@ -42,7 +42,6 @@ LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp $(LIBS_core)
 
 RINGS    := base wire core edge
 PROGRAMS := outputd outputctl trackersim
-BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
 
@@ -131,9 +130,15 @@ $(BUILD)/bench/scale: $(BUILD)/obj/tests/bench/scale.o $(RING_LIBS)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libedge.a $(BUILD)/libbase.a
+# Who measures, and the yardstick, share no code with the service's connection.
+$(BUILD)/bench/loadgen: $(patsubst %,$(BUILD)/obj/tests/bench/%.o,loadgen load_tracker load_requester load_report load_options) \
+    $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs -lssl $(LIBS_base)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_base)
+
+$(BUILD)/bench/forwarder: $(BUILD)/obj/tests/bench/forwarder.o
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs
 
 # Its clients are libmosquitto's, so that they have no code in common with the service's.
 $(BUILD)/tests/chaos: $(call objects,tests/chaos) $(BUILD)/libbase.a
@@ -168,7 +173,8 @@ help:
 	@echo 'make run        install what is missing, build, and show the service at work with simulated trackers'
 	@echo 'make test       install what is missing, build, and run all tests'
 	@echo 'make            build the programs into build/'
-	@echo 'make bench      measure against a bare forwarder, side by side'
+	@echo 'make bench      measure against a bare forwarder and a peer on mqtt.js, side by side; QUICK=1 in a minute'
+	@echo 'make bench-render, make bench-journal: what profiles cost, and the journal next to others'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make sim        the service in simulated time, with faults drawn from a seed: SEED=… STEPS=…'
@@ -285,6 +291,7 @@ lint: deps-lint
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
 	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
+	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
@@ -293,13 +300,31 @@ lint: deps-lint
 	    { ! grep -E "(warning|error):"; }'
 	@echo 'lint: clean'
 
-.PHONY: bench
+# Where Node.js or npm is missing the peer is left out, and the report says so.
+tests/bench/peer/node_modules/.done: tests/bench/peer/package-lock.json
+	@cd tests/bench/peer && npm ci --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+# The programs that measure a part alone.
+BENCH_ALONE := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/engine.c tests/bench/scale.c))
+
+# PAHO_HP_PREFIX=DIR: a paho that was built with PAHO_HIGH_PERFORMANCE=ON; then the service is measured with it, too.
+.PHONY: bench bench-render bench-journal
 bench: deps-bench
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BUILD)/bench/render \
-	    $(BUILD)/bench/journal
-	@$(BUILD)/bench/journal $(BUILD)
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BENCH_ALONE)
+	@-! command -v npm >/dev/null || $(MAKE) --no-print-directory -s tests/bench/peer/node_modules/.done
+ifdef PAHO_HP_PREFIX
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/hp PAHO_PREFIX=$(PAHO_HP_PREFIX) $(BUILD)/hp/outputd
+endif
+	@BUILD=$(BUILD) HP_BUILD=$(if $(PAHO_HP_PREFIX),$(BUILD)/hp) PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/bench.py
+
+bench-render: deps-bench
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/render
 	@BUILD=$(BUILD) tests/bench/render.sh
-	@BUILD=$(BUILD) tests/bench/run.sh
+
+bench-journal: deps-bench
+	@$(MAKE) --no-print-directory -s $(BUILD)/bench/journal
+	@$(BUILD)/bench/journal $(BUILD)
 
 # Says its seed; SEED= replays the plan. Shorter: make chaos SERVICE_KILLS=20 BROKER_KILLS=5
 .PHONY: chaos

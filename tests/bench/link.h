@@ -39,9 +39,9 @@ struct link {
 };
 
 /* Says why on stderr and ends the program with status 1. */
-static _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static _Noreturn void die(const char *format, ...)
+static inline _Noreturn void die(const char *format, ...)
 {
     va_list args;
 
