@@ -24,6 +24,16 @@ struct conf_node; /* a setting; lives as long as its file */
 struct conf_file *conf_open(const char *path, struct mistakes *mistakes);
 void conf_close(struct conf_file *f); /* takes NULL */
 
+/* The same for a file whose outermost lists may be long: they seem to be empty, and their elements come from conf_each.
+ * What is wrong in them is told there. */
+struct conf_file *conf_open_long(const char *path, struct mistakes *mistakes);
+
+typedef void conf_take_fn(void *ctx, const struct conf_node *node);
+
+/* Gives each element of an outermost list to take; there it lives for the call alone. After a mistake that libconfig
+ * finds, or when the file has changed since it was opened, the rest is left out. */
+void conf_each(struct conf_file *f, const struct conf_node *list, conf_take_fn *take, void *ctx);
+
 const struct conf_node *conf_root(const struct conf_file *f);
 /* The setting at a path such as "broker.url", NULL where it is not there. */
 const struct conf_node *conf_find(const struct conf_file *f, const char *path);

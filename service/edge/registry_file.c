@@ -12,6 +12,7 @@ struct reading {
     const struct profiles *profiles;
     struct registry *registry;
     bool good; /* the entry that is being read */
+    void (*read_item)(struct reading *r, const struct conf_node *node);
 };
 
 static void mistake_of(struct reading *r, const struct conf_node *node, int error, const char *what, uint32_t user_id)
@@ -264,19 +265,25 @@ static const struct conf_key file_keys[] = {
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
+static void take_item(void *ctx, const struct conf_node *node)
+{
+    struct reading *r = ctx;
+
+    r->good = true;
+    r->read_item(r, node);
+}
+
 static void read_list(struct reading *r, const struct conf_node *list,
                       void (*read_item)(struct reading *r, const struct conf_node *node))
 {
-    for (size_t i = 0; i < conf_count(list); i++) {
-        r->good = true;
-        read_item(r, conf_at(list, i));
-    }
+    r->read_item = read_item;
+    conf_each(r->file, list, take_item, r);
 }
 
 struct registry *registry_file_read(const char *path, const struct profiles *profiles, struct mistakes *mistakes)
 {
     unsigned before = mistakes->count;
-    struct reading r = {.file = conf_open(path, mistakes), .profiles = profiles, .good = true};
+    struct reading r = {.file = conf_open_long(path, mistakes), .profiles = profiles, .good = true};
     struct raw_file raw = {0};
 
     if (!r.file)

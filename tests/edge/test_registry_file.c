@@ -1,6 +1,7 @@
 #include "edge/registry_file.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -333,4 +334,56 @@ Test(registry_file, the_shipped_one_is_the_public_apis_example)
     cr_expect(registry_session_sees(session, tracker));
     cr_expect(registry_find_user(r, 3)->blocked);
     registry_free(r);
+}
+
+/* Enough of them for several pieces; the last one says `last`. */
+static void put_fleet(struct buffer *text, int count, const char *last)
+{
+    buffer_put_text(text, "users = ( { id = 1; } );\nsessions = ();\ntrackers = (\n");
+    for (int id = 1; id < count; id++)
+        buffer_printf(text, "{ id = %d; user_id = 1; model = \"m%d\"; device_id = \"35630704%07d\"; outputs = 3; },\n",
+                      id, id % 7, id);
+    buffer_printf(text, "%s\n);\n", last);
+    buffer_put_u8(text, '\0');
+}
+
+Test(registry_file, a_fleet_that_is_read_in_pieces_is_there_as_a_whole)
+{
+    struct buffer text = {0};
+    struct registry *r;
+
+    put_fleet(&text, 5000, "{ id = 5000; user_id = 1; model = \"m\"; }");
+    r = read_registry((const char *)text.data);
+    cr_expect_eq(registry_tracker_count(r), 5000);
+    for (int32_t id = 1; id < 5000; id++) {
+        char device_id[32];
+
+        snprintf(device_id, sizeof device_id, "35630704%07d", (int)id);
+        cr_assert_eq(registry_find_device(r, bytes_of_text(device_id)), registry_find_tracker(r, id));
+    }
+    registry_free(r);
+    buffer_release(&text);
+}
+
+Test(registry_file, a_mistake_far_behind_has_its_line_and_knows_what_was_far_before)
+{
+    static const struct {
+        const char *entry;
+        const char *mistakes;
+    } ends[] = {
+        {"{ id = 5; user_id = 1; model = \"m\"; }", "5003: this tracker is there twice\n"},
+        {"{ id = 5000; user_id = 2; model = \"m\"; }", "5003: there is no user 2\n"},
+        {"{ id = 4294967301; user_id = 1; model = \"m\"; }",
+         "5003: this number is beyond 32 bits\n5003: this tracker is there twice\n"},
+        {"{ id = 5000; user_id = 1; mdel = \"m\"; }", "5003: unknown key mdel\n5003: model is missing\n"},
+        {"{ id = 5000; user_id = 1 model = \"m\"; } }", "5003: syntax error\n"},
+    };
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct buffer text = {0};
+
+        put_fleet(&text, 5000, ends[i].entry);
+        expect_mistakes((const char *)text.data, ends[i].mistakes);
+        buffer_release(&text);
+    }
 }
