@@ -173,7 +173,7 @@ static void add_trackers(struct router *r, const struct profiles *profiles, cons
     for (size_t i = 0; i < registry_tracker_count(registry); i++) {
         const struct registry_tracker *tracker = registry_tracker_at(registry, i);
         const struct profile *p = list[tracker->model];
-        struct template_input input = registry_input(tracker);
+        struct template_input input = registry_input(registry, tracker);
 
         if (!p)
             continue;

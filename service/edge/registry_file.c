@@ -177,11 +177,16 @@ static void read_vars(struct reading *r, const struct conf_node *vars, struct bu
     buffer_put_u8(out, '\0');
 }
 
-static void check_against_profile(struct reading *r, const struct conf_node *node,
-                                  const struct registry_tracker *tracker, const char *model)
+static void check_against_profile(struct reading *r, const struct conf_node *node, const struct registry_entry *tracker,
+                                  const char *model)
 {
     const struct profile *profile = profiles_by_model(r->profiles, model);
-    struct template_input input = registry_input(tracker);
+    struct template_input input = {
+        .tracker_id = tracker->id,
+        .device_id = bytes_of_text(tracker->device_id),
+        .vars = tracker->vars,
+        .outputs = tracker->outputs,
+    };
     struct buffer why = {0};
 
     if (!profile)
@@ -212,7 +217,7 @@ static uint8_t outputs_in(const char *vars)
 static void add_tracker(struct reading *r, const struct conf_node *node, const struct raw_tracker *raw)
 {
     struct buffer vars = {0};
-    struct registry_tracker tracker = {
+    struct registry_entry tracker = {
         .id = (int32_t)raw->id,
         .user_id = (int32_t)raw->user_id,
         .outputs = (uint8_t)raw->outputs,

@@ -81,6 +81,7 @@ Test(registry_file, users_sessions_and_trackers_are_read)
     struct digest b = digest(HASH_B);
     const struct registry_session *session;
     const struct registry_tracker *tracker;
+    uint64_t reserved;
 
     cr_expect_eq(registry_user_count(r), 2);
     cr_expect_eq(registry_session_count(r), 2);
@@ -99,14 +100,14 @@ Test(registry_file, users_sessions_and_trackers_are_read)
     cr_expect_eq(session->expires_at_ms, 1798761600000);
 
     tracker = registry_find_tracker(r, 5);
-    cr_expect_str_eq(tracker->device_id, "imei");
+    cr_expect_str_eq(registry_device_id(r, tracker), "imei");
     cr_expect_eq(tracker->outputs, 3);
     cr_expect(tracker->blocked);
     cr_expect(tracker->clone);
-    cr_expect(tracker->has_reserved);
-    cr_expect_eq(tracker->reserved, UINT64_C(0x8000000000000005));
-    cr_expect(bytes_equal_text(template_var(tracker->vars, "password", 8), "0000"));
-    cr_expect(template_var(tracker->vars, "empty", 5).data, "an empty var is there");
+    cr_expect(registry_reserved(r, tracker, &reserved));
+    cr_expect_eq(reserved, UINT64_C(0x8000000000000005));
+    cr_expect(bytes_equal_text(template_var(registry_vars(r, tracker), "password", 8), "0000"));
+    cr_expect(template_var(registry_vars(r, tracker), "empty", 5).data, "an empty var is there");
     cr_expect(registry_session_sees(session, tracker));
     cr_expect_not(registry_session_sees(session, registry_find_tracker(r, 6)));
     registry_free(r);
@@ -121,6 +122,7 @@ Test(registry_file, what_is_left_out_is_no)
     struct digest a = digest(HASH_A);
     const struct registry_session *session = registry_find_session(r, &a);
     const struct registry_tracker *tracker = registry_find_tracker(r, 5);
+    uint64_t reserved;
 
     cr_expect_not(session->master);
     cr_expect_not(session->may_set_output);
@@ -128,9 +130,10 @@ Test(registry_file, what_is_left_out_is_no)
     cr_expect_not(tracker->blocked);
     cr_expect_not(tracker->clone);
     cr_expect_eq(tracker->outputs, 0);
-    cr_expect_not(tracker->has_reserved, "the profile says");
-    cr_expect(registry_find_tracker(r, 6)->has_reserved, "an empty list says that none is reserved");
-    cr_expect_str_eq(tracker->device_id, "");
+    cr_expect_not(registry_reserved(r, tracker, &reserved), "the profile says");
+    cr_expect(registry_reserved(r, registry_find_tracker(r, 6), &reserved), "an empty list says that none is reserved");
+    cr_expect_eq(reserved, 0);
+    cr_expect_str_eq(registry_device_id(r, tracker), "");
     registry_free(r);
 }
 
@@ -149,7 +152,7 @@ Test(registry_file, vars_may_be_numbers_booleans_and_lists)
         "trackers = ( { id = 5; user_id = 1; model = \"m\"; vars = { serial = 1234; minus = -5;\n"
         "  large = 9007199254740993L; yes = true; no = false; ports = (1, 2, true); names = [\"a b\", \"c\"];\n"
         "  text = \"007\"; none = []; }; } );");
-    const char *vars = registry_find_tracker(r, 5)->vars;
+    const char *vars = registry_vars(r, registry_find_tracker(r, 5));
 
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct bytes value = template_var(vars, expected[i].name, strlen(expected[i].name));
