@@ -4,12 +4,15 @@
 #ifndef EDGE_CONF_FILE_H
 #define EDGE_CONF_FILE_H
 
+#include <stdatomic.h>
+
 #include "base/buffer.h"
 
 /* All mistakes found so far, one a line. */
 struct mistakes {
     struct buffer text;
     unsigned count;
+    const atomic_bool *given_up; /* NULL, or: true when nobody wants to know any more */
 };
 
 /* line 0: the file as a whole. */
@@ -31,7 +34,7 @@ struct conf_file *conf_open_long(const char *path, struct mistakes *mistakes);
 typedef void conf_take_fn(void *ctx, const struct conf_node *node);
 
 /* Gives each element of an outermost list to take; there it lives for the call alone. After a mistake that libconfig
- * finds, or when the file has changed since it was opened, the rest is left out. */
+ * finds, when the file has changed since it was opened, or when it is given up, the rest is left out. */
 void conf_each(struct conf_file *f, const struct conf_node *list, conf_take_fn *take, void *ctx);
 
 const struct conf_node *conf_root(const struct conf_file *f);

@@ -153,6 +153,11 @@ void conf_close(struct conf_file *f)
 
 /* --- long files --- */
 
+static bool is_given_up(const struct conf_file *f)
+{
+    return f->mistakes->given_up && atomic_load(f->mistakes->given_up);
+}
+
 static bool is_as_opened(const struct conf_file *f)
 {
     struct stat now;
@@ -189,6 +194,8 @@ static enum piece_is parse_piece(struct conf_file *f, const struct conf_piece *p
     f->piece_line = piece->line;
     if (r < 0)
         refuse_to_read(f, r);
+    else if (is_given_up(f))
+        mistakes_add(f->mistakes, f->path, 0, "was not read to its end");
     else if (!is_as_opened(f))
         mistakes_add(f->mistakes, f->path, 0, "was changed while it was read");
     else

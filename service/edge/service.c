@@ -109,6 +109,7 @@ static int open_service(struct service *s)
 
 static void close_service(struct service *s)
 {
+    files_close(s);
     mqtt_free(s->mqtt);
     journal_file_close(s->journal_file);
     engine_free(s->engine);
@@ -159,6 +160,7 @@ static bool wait_for_work(const struct service *s)
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
         {.fd = mqtt_fd(s->mqtt), .events = POLLIN},
+        {.fd = files_fd(s), .events = POLLIN},
     };
 
     log_flush();
