@@ -163,8 +163,13 @@ static bool wait_for_work(const struct service *s)
         {.fd = files_fd(s), .events = POLLIN},
     };
 
-    log_flush();
     return poll(fds, sizeof fds / sizeof *fds, turn_wait_ms(s)) > 0 && fds[0].revents;
+}
+
+static void note_turn(struct service *s, uint64_t took_us)
+{
+    if (took_us > s->turn_longest_us)
+        s->turn_longest_us = took_us;
 }
 
 static void run(struct service *s)
@@ -172,8 +177,12 @@ static void run(struct service *s)
     bool signalled = true;
 
     while (!s->stop) {
+        uint64_t began_us = clock_mono_us();
         bool more = turn_run(s, signalled ? take_signals : NULL);
 
+        if (!more)
+            log_flush();
+        note_turn(s, clock_mono_us() - began_us);
         signalled = more || (!s->stop && wait_for_work(s)); /* without a wait they are looked for */
     }
     if (mqtt_is_connected(s->mqtt))

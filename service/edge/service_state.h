@@ -58,6 +58,7 @@ struct service {
     uint64_t committed_ms; /* or tried to */
 
     uint64_t stats_sent_ms;
+    uint64_t turn_longest_us; /* since then */
     uint64_t started_ms;
     struct instant now;
     bool stop;
