@@ -1,6 +1,7 @@
 #include "edge/service.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,11 +193,20 @@ static void run(struct service *s)
               LOG_INT("replies_left", outbox_count(s->outbox)));
 }
 
+/* Large blocks are mapped by themselves, so that all of a registry that was replaced goes back to the system; left to
+ * itself the C library puts the next one where the last one was, and around it. */
+static void set_up_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
 int service_run(const char *config_path)
 {
     struct service s = {.config_path = config_path, .now = clock_now()};
     int r;
 
+    set_up_memory();
     s.started_ms = s.now.mono_ms;
     s.signal_fd = open_signals();
     CHECK(s.signal_fd >= 0);
