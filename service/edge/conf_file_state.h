@@ -1,4 +1,5 @@
-/* The inside of a configuration file: conf_open.c (its text, and mistakes in it) and conf_file.c (its values). */
+/* The inside of a configuration file: conf_open.c (its text, and mistakes in it), conf_long.c (the same in pieces) and
+ * conf_file.c (its values). */
 #ifndef EDGE_CONF_FILE_STATE_H
 #define EDGE_CONF_FILE_STATE_H
 
@@ -19,7 +20,15 @@ struct conf_file {
     struct conf_cut cut;
     config_t piece; /* the one that is being read */
     int piece_line; /* of its first byte in the file */
+    int plain_line; /* of the group that is read without libconfig */
 };
+
+/* conf_open.c */
+struct conf_file *conf_file_new(const char *path, struct mistakes *mistakes);
+bool conf_read_whole(struct conf_file *f);
+void conf_refuse_to_read(struct conf_file *f, int error);
+/* The file, or closes it. */
+struct conf_file *conf_file_if(struct conf_file *f, bool good);
 
 static inline const config_setting_t *setting_of(const struct conf_node *node)
 {

@@ -21,30 +21,63 @@ static const char *filler(void)
 
 /* --- what is in a file --- */
 
+struct entry {
+    uint32_t x;
+    const char *y;
+    bool b;
+    const struct conf_node *z;
+};
+
+static const struct conf_key keys[] = {
+    {"x", CONF_UINT, offsetof(struct entry, x), true, 1, INT32_MAX},
+    {"y", CONF_TEXT, offsetof(struct entry, y), false, 0, 0},
+    {"b", CONF_BOOL, offsetof(struct entry, b), false, 0, 0},
+    {"z", CONF_ANY, offsetof(struct entry, z), false, 0, 0},
+    {NULL, CONF_TEXT, 0, false, 0, 0},
+};
+
 struct seen {
     struct conf_file *file;
+    struct entry entry;
     struct buffer values; /* of all settings, one a line */
 };
 
 /* Its line is told by a mistake at it. */
-static void see(void *ctx, const struct conf_node *node)
+static void see(struct seen *seen, const struct conf_node *node)
 {
-    struct seen *seen = ctx;
-
     buffer_printf(&seen->values, "%s %d ", conf_name(node) ? conf_name(node) : "-", conf_kind(node));
     if (conf_put_plain(node, &seen->values))
         buffer_put_text(&seen->values, " plain");
     buffer_put_u8(&seen->values, '\n');
     conf_mistake(seen->file, node, "here");
-    if (conf_kind(node) < CONF_IS_GROUP)
-        return;
-    for (size_t i = 0; i < conf_count(node); i++)
-        see(ctx, conf_at(node, i));
+    for (size_t i = 0; conf_kind(node) >= CONF_IS_GROUP && i < conf_count(node); i++)
+        see(seen, conf_at(node, i));
+}
+
+static void see_entry(void *ctx, const struct conf_node *node, bool good)
+{
+    struct seen *seen = ctx;
+    const struct entry *e = &seen->entry;
+
+    if (good)
+        buffer_printf(&seen->values, "{%u %s %d}\n", e->x, e->y ? e->y : "-", e->b);
+    if (good && e->z)
+        see(seen, e->z);
+    conf_mistake(seen->file, node, "here");
+}
+
+static void see_list(struct seen *seen, const struct conf_node *list)
+{
+    for (size_t i = 0; i < conf_count(list); i++) {
+        seen->entry = (struct entry){0};
+        see_entry(seen, conf_at(list, i), conf_read(seen->file, conf_at(list, i), keys, &seen->entry));
+    }
 }
 
 static void see_all(struct seen *seen, bool is_long)
 {
     const struct conf_node *root = conf_root(seen->file);
+    const struct conf_groups groups = {keys, &seen->entry, sizeof seen->entry, see_entry, seen};
 
     for (size_t i = 0; i < conf_count(root); i++) {
         const struct conf_node *node = conf_at(root, i);
@@ -54,10 +87,9 @@ static void see_all(struct seen *seen, bool is_long)
         if (conf_kind(node) != CONF_IS_LIST)
             see(seen, node);
         else if (is_long)
-            conf_each(seen->file, node, see, seen);
+            conf_each(seen->file, node, &groups);
         else
-            for (size_t n = 0; n < conf_count(node); n++)
-                see(seen, conf_at(node, n));
+            see_list(seen, node);
     }
 }
 
@@ -196,6 +228,68 @@ Test(conf_long, an_include_is_read_with_the_file_as_a_whole)
     expect_same_filled("a = ( { x = 1; %}, { x = 2; } );\n@include \"none.cfg\"\n");
 }
 
+/* What is read without libconfig, and what only looks like it. */
+Test(conf_long, plain_groups_and_all_that_is_near_them_are_read_alike)
+{
+    static const char *const groups[] = {
+        "{ x = 1; }",
+        "{x=1;}",
+        "{ x = 999999999; y = \"\"; b = false; }",
+        "{\tx\t=\t7\t;\tb = true ; }",
+        "{ y = \"a b \xC3\xA4 {};,#/*\"; x = 3; }",
+        "{ x = 1000000000; }",
+        "{ x = 2147483648; }",
+        "{ x = 0; }",
+        "{ x = 007; }",
+        "{ x = 010; }",
+        "{ x = 0x7; }",
+        "{ x = 7L; }",
+        "{ x = -7; }",
+        "{ x = +7; }",
+        "{ x = 7.0; }",
+        "{ x = 7e1; }",
+        "{ x = 7 }",
+        "{ x = 7, b = true }",
+        "{ x = 7; b = TRUE; }",
+        "{ x = 7; b = truely; }",
+        "{ x = 7; b = 1; }",
+        "{ x = true; }",
+        "{ x: 7; y: \"z\"; }",
+        "{ x = 7; x = 8; }",
+        "{ x = 7; X = 8; }",
+        "{ x = 7; xx = 8; }",
+        "{ x = 7; y = \"a\" \"b\"; }",
+        "{ x = 7; y = \"a\\\"b\"; }",
+        "{ x = 7; y = \"a\\\\\"; }",
+        "{ x = 7; y = \"a\nb\"; }",
+        "{ x = 7; y = \"a; }",
+        "{ x = 7; y = a; }",
+        "{ x = 7;; }",
+        "{ x = 7; # }\n }",
+        "{ x = 7; /* } */ }",
+        "{ x\n= 7; }",
+        "{ }",
+        "{ b = true; }",
+        "{ x = 7; z = 5; }",
+        "{ x = 7; z = { x = 8; }; }",
+        "{ x = 7; z = ( { x = 8; } ); }",
+        "{ x = 7; } }",
+        "{ { x = 7; }",
+    };
+
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        char text[512];
+
+        snprintf(text, sizeof text, "a = (\n{ x = 1; },\n{ x = 2; y = \"before\"; },\n%s,\n{ x = 4; }\n);\nb = 1;",
+                 groups[i]);
+        expect_same(text, text);
+        snprintf(text, sizeof text, "a = ( %s );", groups[i]);
+        expect_same(text, text);
+        snprintf(text, sizeof text, "a = ( { y = \"1\"; x = 1; },\r\n%s,\r\n);", groups[i]);
+        expect_same(text, text);
+    }
+}
+
 /* --- mistakes --- */
 
 Test(conf_long, mistakes_have_the_same_line_in_pieces)
@@ -260,21 +354,22 @@ Test(conf_long, no_text_shows_that_it_was_cut, .timeout = 120)
 
 /* --- the file itself --- */
 
-static void count(void *ctx, const struct conf_node *node)
+static void count(void *ctx, const struct conf_node *node, bool good)
 {
     (void)node;
-    ++*(int *)ctx;
+    *(int *)ctx += good;
 }
 
 Test(conf_long, a_file_that_changes_while_it_is_read_is_refused)
 {
     struct mistakes mistakes = {0};
     struct conf_file *f = conf_open_long(scratch_write("a.cfg", "a = ( { x = 1; }, { x = 2; } );\n"), &mistakes);
+    struct entry entry;
     int items = 0;
 
     cr_assert_not_null(f);
     scratch_write("a.cfg", "a = ( { x = 1; }, { x = 2; }, { x = 3; } );\n");
-    conf_each(f, conf_find(f, "a"), count, &items);
+    conf_each(f, conf_find(f, "a"), &(struct conf_groups){keys, &entry, sizeof entry, count, &items});
     cr_expect_eq(items, 0);
     cr_expect_str_eq(scratch_mistakes(&mistakes), "FOLDER/a.cfg: was changed while it was read\n");
     conf_close(f);
