@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "core/counters.h"
 #include "core/journal_kind.h"
-#include "core/registry.h"
+#include "core/rules.h"
 #include "core/store.h"
 
 /* --- configuration --- */
@@ -107,6 +107,13 @@ void engine_free(struct engine *e); /* takes NULL */
 /* New registry, profiles and limits; takes registry and profiles over. registry NULL keeps the one that there is. */
 void engine_reload(struct engine *e, const struct engine_config *config, struct registry *registry,
                    struct profiles *profiles);
+
+/* The same with rules that were made of them. In *rules stays what was there before, without what is there still: for
+ * rules_release, the profiles on the engine's thread. */
+void engine_take(struct engine *e, const struct engine_config *config, struct rules *rules);
+
+/* To make rules of that keep the profiles. They live until others are taken. */
+struct profiles *engine_profiles(const struct engine *e);
 
 /* Records that the journal held, each in ascending order of ids, all before the first other event: answers, states,
  * requests. -EBADMSG: not a record that this version wrote. */

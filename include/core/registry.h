@@ -26,17 +26,29 @@ struct registry_session {
     size_t tracker_count;
 };
 
-struct registry_tracker {
+/* A tracker as it is given to registry_add_tracker. */
+struct registry_entry {
     int32_t id;
     int32_t user_id;
-    uint16_t model;  /* index: registry_model */
     uint8_t outputs; /* 0: as the profile says */
     bool blocked;
     bool clone;
     bool has_reserved;
     uint64_t reserved; /* bit n: output n + 1; where has_reserved, in place of the profile's */
     const char *device_id;
-    const char *vars; /* name NUL value NUL … NUL */
+    const char *vars; /* name NUL value NUL … NUL; NULL: none */
+};
+
+/* And as it is kept: there may be millions. What is not here, the functions below tell. */
+struct registry_tracker {
+    int32_t id;
+    int32_t user_id;
+    uint32_t device_id; /* where it is among the texts */
+    uint32_t settings;  /* number of its vars and reserved outputs, which few have and many share */
+    uint16_t model;     /* index: registry_model */
+    uint8_t outputs;    /* 0: as the profile says */
+    bool blocked : 1;
+    bool clone : 1;
 };
 
 struct registry;
@@ -44,19 +56,24 @@ struct registry;
 struct registry *registry_new(void);
 void registry_free(struct registry *r); /* takes NULL */
 
-/* Everything given is copied. 0; -EEXIST: this id or hash is there already; -ENOENT: no such user; -ENOSPC: more than
- * 65535 models. */
+/* Everything given is copied; what was found before may have moved. 0; -EEXIST: this id or hash is there already;
+ * -ENOENT: no such user; -ENOSPC: more than 65535 models, or four gigabytes of texts. */
 int registry_add_user(struct registry *r, const struct registry_user *user);
 int registry_add_session(struct registry *r, const struct registry_session *session);
-int registry_add_tracker(struct registry *r, const struct registry_tracker *tracker, const char *model);
+int registry_add_tracker(struct registry *r, const struct registry_entry *entry, const char *model);
 
 /* NULL where there is none. */
 const struct registry_user *registry_find_user(const struct registry *r, int32_t id);
 const struct registry_session *registry_find_session(const struct registry *r, const struct digest *hash_sha256);
 const struct registry_tracker *registry_find_tracker(const struct registry *r, int32_t id);
 
-/* What templates are rendered from for this tracker, without a command. Borrows from it. */
-struct template_input registry_input(const struct registry_tracker *tracker);
+const char *registry_device_id(const struct registry *r, const struct registry_tracker *tracker);
+const char *registry_vars(const struct registry *r, const struct registry_tracker *tracker);
+/* False: as the profile says. */
+bool registry_reserved(const struct registry *r, const struct registry_tracker *tracker, uint64_t *reserved);
+
+/* What templates are rendered from for this tracker, without a command. Borrows from the registry. */
+struct template_input registry_input(const struct registry *r, const struct registry_tracker *tracker);
 
 /* By device_id; of several with the same one, the first. */
 const struct registry_tracker *registry_find_device(const struct registry *r, struct bytes device_id);

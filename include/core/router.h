@@ -17,7 +17,7 @@ struct owner {
 struct routes {
     const struct template **shapes; /* that name their tracker, each once */
     size_t shape_count;
-    struct map by_topic;   /* struct indexed_owner, by a digest of the topic: all others */
+    struct map by_topic;   /* struct indexed_owner, by a hash of the topic: all others */
     struct buffer filters; /* what to subscribe to: NUL-terminated, each once */
     size_t filter_count;
 };

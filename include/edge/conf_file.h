@@ -4,12 +4,15 @@
 #ifndef EDGE_CONF_FILE_H
 #define EDGE_CONF_FILE_H
 
+#include <stdatomic.h>
+
 #include "base/buffer.h"
 
 /* All mistakes found so far, one a line. */
 struct mistakes {
     struct buffer text;
     unsigned count;
+    const atomic_bool *given_up; /* NULL, or: true when nobody wants to know any more */
 };
 
 /* line 0: the file as a whole. */
@@ -23,6 +26,10 @@ struct conf_node; /* a setting; lives as long as its file */
 /* NULL, and the mistakes say why. They are borrowed for the life of the file. */
 struct conf_file *conf_open(const char *path, struct mistakes *mistakes);
 void conf_close(struct conf_file *f); /* takes NULL */
+
+/* The same for a file whose outermost lists may be long: they seem to be empty, and their elements come from conf_each.
+ * What is wrong in them is told there. */
+struct conf_file *conf_open_long(const char *path, struct mistakes *mistakes);
 
 const struct conf_node *conf_root(const struct conf_file *f);
 /* The setting at a path such as "broker.url", NULL where it is not there. */
@@ -45,7 +52,7 @@ bool conf_bool(const struct conf_node *node);
 /* Appends a text, whole number or boolean as it is written, and a list of them with commas. False: it is none. */
 bool conf_put_plain(const struct conf_node *node, struct buffer *out);
 
-/* Adds a mistake at the line of the setting. */
+/* Adds a mistake at the line of the setting; NULL: of what conf_each is reading. */
 void conf_mistake(const struct conf_file *f, const struct conf_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -84,6 +91,21 @@ struct conf_key {
  * as it is. Unknown keys, wrong types and ranges, and missing required ones become mistakes. False when there were any.
  * node NULL: nothing is there. */
 bool conf_read(const struct conf_file *f, const struct conf_node *node, const struct conf_key *keys, void *out);
+
+/* How the elements of a list are read: each into *out, all zero before. good: without a mistake. The node is for
+ * conf_mistake alone, and may be NULL. */
+struct conf_groups {
+    const struct conf_key *keys;
+    void *out;
+    size_t size;
+    void (*take)(void *ctx, const struct conf_node *node, bool good);
+    void *ctx;
+};
+
+/* Reads each element of an outermost list of a long file, and gives it to take; there it lives for the call alone.
+ * After a mistake that libconfig finds, when the file has changed since it was opened, or when it is given up, the rest
+ * is left out. */
+void conf_each(struct conf_file *f, const struct conf_node *list, const struct conf_groups *groups);
 
 /* Reads a text as a value of this type, as conf_read would; NULL, or what is wrong. Only TEXT to TEXTS, which are
  * separated by commas. */

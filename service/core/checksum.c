@@ -20,8 +20,8 @@ static const struct {
 };
 
 /* What a byte does to a CRC that is zero, for each of the 256. Noise that is full of beginnings of frames makes many
- * checksums, so they are worth a table; each is made when it is first needed. */
-static uint16_t tables[CHECKSUM_COUNT][256];
+ * checksums, so they are worth a table; each is made when it is first needed, by each thread that needs it. */
+static _Thread_local uint16_t tables[CHECKSUM_COUNT][256];
 
 static uint16_t of_byte(uint8_t byte, bool is_reflected, uint16_t polynomial)
 {
@@ -38,7 +38,7 @@ static uint16_t of_byte(uint8_t byte, bool is_reflected, uint16_t polynomial)
 
 static const uint16_t *table_of(enum checksum which)
 {
-    static bool is_made[CHECKSUM_COUNT];
+    static _Thread_local bool is_made[CHECKSUM_COUNT];
 
     for (int byte = 0; byte < 256 && !is_made[which]; byte++)
         tables[which][byte] = of_byte((uint8_t)byte, algorithms[which].is_reflected, algorithms[which].polynomial);

@@ -46,33 +46,36 @@ void engine_free(struct engine *e)
     free(e);
 }
 
-static void bind_models(struct engine *e)
+void engine_take(struct engine *e, const struct engine_config *config, struct rules *rules)
 {
-    size_t count = e->registry ? registry_model_count(e->registry) : 0;
+    struct rules before = {e->registry, e->profiles, e->model_profiles, e->router};
 
-    free(e->model_profiles);
-    e->model_profiles = calloc(count + 1, sizeof(struct profile *));
-    CHECK(e->model_profiles);
-    for (size_t i = 0; i < count; i++)
-        e->model_profiles[i] = profiles_by_model(e->profiles, registry_model(e->registry, i));
+    e->config = config;
+    e->store.limits = config->store;
+    e->registry = rules->registry;
+    e->profiles = rules->profiles;
+    e->model_profiles = rules->model_profiles;
+    e->router = rules->router;
+    if (before.registry == e->registry)
+        before.registry = NULL;
+    if (before.profiles == e->profiles)
+        before.profiles = NULL;
+    *rules = before;
 }
 
 void engine_reload(struct engine *e, const struct engine_config *config, struct registry *registry,
                    struct profiles *profiles)
 {
-    e->config = config;
-    e->store.limits = config->store;
-    if (registry) {
-        registry_free(e->registry);
-        e->registry = registry;
-    }
-    if (profiles) {
-        profiles_free(e->profiles);
-        e->profiles = profiles;
-    }
-    bind_models(e);
-    router_release(&e->router);
-    router_init(&e->router, e->profiles, e->registry, config->prefix);
+    struct rules rules;
+
+    rules_make(&rules, registry ? registry : e->registry, profiles ? profiles : e->profiles, config->prefix);
+    engine_take(e, config, &rules);
+    rules_release(&rules);
+}
+
+struct profiles *engine_profiles(const struct engine *e)
+{
+    return e->profiles;
 }
 
 /* --- journal --- */

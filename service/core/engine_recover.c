@@ -80,7 +80,7 @@ static struct profile *profile_for(const struct engine *e, const struct pending 
 /* What its ack will repeat, and how many outputs its tracker has: as at the turn of its command. */
 static void recover_turn(struct engine *e, struct pending *p, const struct registry_tracker *registered)
 {
-    struct template_input input = registry_input(registered);
+    struct template_input input = registry_input(e->registry, registered);
     struct tracker *tracker = trackers_get(&e->trackers, p->tracker_id);
     struct buffer echo = {0};
 

@@ -130,7 +130,7 @@ static bool topic_is_own(const struct engine *e, const struct profile *profile, 
     bool same;
 
     if (tracker)
-        input = registry_input(tracker);
+        input = registry_input(e->registry, tracker);
     input.command = &command;
     same = template_render(profile_topic(profile, which), &input, &own) == 0 && bytes_equal(buffer_bytes(&own), topic);
     buffer_release(&own);
@@ -420,7 +420,7 @@ static bool render_state_topic(const struct engine *e, const struct tracker *tra
 
     if (!profile)
         return false; /* it left the registry meanwhile */
-    input = registry_input(registered);
+    input = registry_input(e->registry, registered);
     return template_render(profile_topic(profile, TOPIC_STATE), &input, topic) == 0;
 }
 

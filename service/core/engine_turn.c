@@ -36,7 +36,7 @@ static void note_command(struct pending *p)
 /* -ENODATA: it would have to state outputs of which no state is known. -EDOM: the family has no such command. */
 static int render_and_stage(struct engine *e, struct pending *p, const struct judgement *j)
 {
-    struct template_input input = registry_input(j->tracker);
+    struct template_input input = registry_input(j->registry, j->tracker);
     struct buffer topic = {0};
     struct buffer payload = {0};
     struct buffer echo = {0};

@@ -57,9 +57,11 @@ static bool no_profile(struct judgement *j)
 /* A batch would switch a reserved output too, so it takes none at all. */
 static bool not_supported(struct judgement *j)
 {
-    struct template_input input = registry_input(j->tracker);
-    uint64_t reserved = j->tracker->has_reserved ? j->tracker->reserved : profile_reserved(j->profile, &input);
+    struct template_input input = registry_input(j->registry, j->tracker);
+    uint64_t reserved;
 
+    if (!registry_reserved(j->registry, j->tracker, &reserved))
+        reserved = profile_reserved(j->profile, &input);
     j->outputs = j->tracker->outputs ? j->tracker->outputs : (uint8_t)profile_outputs(j->profile, &input);
     if (!profile_has(j->profile, &input, j->action))
         return true;

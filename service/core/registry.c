@@ -2,102 +2,135 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "base/check.h"
-#include "base/map.h"
+#include "base/index.h"
+#include "base/mix.h"
 #include "core/topic.h"
 
-/* One allocation a tracker for its texts; users, sessions and trackers live behind pointers that the maps hold. */
-struct list {
-    void **items;
-    size_t count;
-    size_t size;
+/* Vars and reserved outputs: those of equal ones are kept once. */
+struct settings {
+    uint64_t reserved;
+    uint32_t vars; /* where they are among the texts */
+    bool has_reserved;
 };
 
+/* Each kind of thing is in one array, and is found by an index of numbers into it, from 1. */
 struct registry {
-    struct map users;
-    struct map sessions; /* by the first 8 bytes of the digest */
-    struct map trackers;
-    struct map devices; /* by the first 8 bytes of the digest of the device_id */
-    struct list user_list;
-    struct list session_list;
-    struct list tracker_list;
+    struct registry_user *users;
+    struct registry_session *sessions;
+    struct registry_tracker *trackers;
+    struct settings *settings; /* number 0: no vars, and reserved is what the profile says */
     char **models;
+    size_t user_count;
+    size_t session_count;
+    size_t tracker_count;
+    size_t settings_count;
     size_t model_count;
+    struct index users_by_id;
+    struct index sessions_by_hash;
+    struct index trackers_by_id;
+    struct index trackers_by_device;
+    struct index settings_by_content;
+    struct buffer texts; /* NUL-terminated device_ids and lists of vars; an empty one is at 0 */
 };
+
+/* --- building --- */
+
+/* Room for one more; the list grows at each power of two. */
+static void *grown(void *list, size_t count, size_t item_size)
+{
+    if (count & (count - 1))
+        return list;
+    list = realloc(list, (count ? count * 2 : 1) * item_size);
+    CHECK(list);
+    return list;
+}
+
+static const char *text_at(const struct registry *r, uint32_t at)
+{
+    return (const char *)r->texts.data + at;
+}
 
 struct registry *registry_new(void)
 {
     struct registry *r = calloc(1, sizeof *r);
 
     CHECK(r);
+    buffer_put_u8(&r->texts, '\0');
+    r->settings = grown(NULL, 0, sizeof *r->settings);
+    r->settings[r->settings_count++] = (struct settings){0};
     return r;
-}
-
-static void list_add(struct list *list, void *item)
-{
-    if (list->count == list->size) {
-        list->size = list->size ? list->size * 2 : 16;
-        list->items = realloc(list->items, list->size * sizeof *list->items);
-        CHECK(list->items);
-    }
-    list->items[list->count++] = item;
-}
-
-static void list_release(struct list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
 }
 
 void registry_free(struct registry *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < r->session_list.count; i++)
-        free(((struct registry_session *)r->session_list.items[i])->trackers);
-    list_release(&r->user_list);
-    list_release(&r->session_list);
-    list_release(&r->tracker_list);
-    map_release(&r->users);
-    map_release(&r->sessions);
-    map_release(&r->trackers);
-    map_release(&r->devices);
+    for (size_t i = 0; i < r->session_count; i++)
+        free(r->sessions[i].trackers);
     for (size_t i = 0; i < r->model_count; i++)
         free(r->models[i]);
+    free(r->users);
+    free(r->sessions);
+    free(r->trackers);
+    free(r->settings);
     free(r->models);
+    index_release(&r->users_by_id);
+    index_release(&r->sessions_by_hash);
+    index_release(&r->trackers_by_id);
+    index_release(&r->trackers_by_device);
+    index_release(&r->settings_by_content);
+    buffer_release(&r->texts);
     free(r);
 }
 
-static void *copy_of(const void *from, size_t len)
+/* Not to be foreseen by whoever chooses the text, or two could be made that are taken for one. */
+static uint64_t key_of_text(const void *text, size_t len, uint64_t salt)
 {
-    void *copy = malloc(len ? len : 1);
-
-    CHECK(copy);
-    if (len)
-        memcpy(copy, from, len);
-    return copy;
+    return XXH3_64bits_withSeed(text, len, mix(salt));
 }
 
-int registry_add_user(struct registry *r, const struct registry_user *user)
-{
-    struct registry_user *copy;
-
-    if (registry_find_user(r, user->id))
-        return -EEXIST;
-    copy = copy_of(user, sizeof *user);
-    map_put(&r->users, (uint64_t)user->id, copy);
-    list_add(&r->user_list, copy);
-    return 0;
-}
-
-static uint64_t key_of(const struct digest *digest)
+static uint64_t key_of_hash(const struct digest *digest)
 {
     uint64_t key;
 
     memcpy(&key, digest->bytes, sizeof key);
     return key;
+}
+
+static uint64_t user_key(const void *ctx, uint32_t number)
+{
+    return (uint64_t)((const struct registry *)ctx)->users[number - 1].id;
+}
+
+static uint64_t session_key(const void *ctx, uint32_t number)
+{
+    return key_of_hash(&((const struct registry *)ctx)->sessions[number - 1].hash_sha256);
+}
+
+static uint64_t tracker_key(const void *ctx, uint32_t number)
+{
+    return (uint64_t)((const struct registry *)ctx)->trackers[number - 1].id;
+}
+
+static uint64_t device_key(const void *ctx, uint32_t number)
+{
+    const struct registry *r = ctx;
+    const char *device_id = text_at(r, r->trackers[number - 1].device_id);
+
+    return key_of_text(device_id, strlen(device_id), 0);
+}
+
+int registry_add_user(struct registry *r, const struct registry_user *user)
+{
+    if (registry_find_user(r, user->id))
+        return -EEXIST;
+    r->users = grown(r->users, r->user_count, sizeof *r->users);
+    r->users[r->user_count++] = *user;
+    index_put(&r->users_by_id, (uint32_t)r->user_count, user_key, r);
+    return 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -108,20 +141,28 @@ static int by_number(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static int32_t *sorted(const int32_t *numbers, size_t count)
+{
+    int32_t *copy = count ? malloc(count * sizeof *copy) : NULL;
+
+    if (!count)
+        return NULL;
+    CHECK(copy);
+    memcpy(copy, numbers, count * sizeof *copy);
+    qsort(copy, count, sizeof *copy, by_number);
+    return copy;
+}
+
 int registry_add_session(struct registry *r, const struct registry_session *session)
 {
-    struct registry_session *copy;
-
     if (!registry_find_user(r, session->user_id))
         return -ENOENT;
-    if (map_find(&r->sessions, key_of(&session->hash_sha256)))
+    if (index_find(&r->sessions_by_hash, key_of_hash(&session->hash_sha256), session_key, r))
         return -EEXIST;
-    copy = copy_of(session, sizeof *session);
-    copy->trackers = copy_of(session->trackers, session->tracker_count * sizeof *session->trackers);
-    if (copy->tracker_count > 1)
-        qsort(copy->trackers, copy->tracker_count, sizeof *copy->trackers, by_number);
-    map_put(&r->sessions, key_of(&session->hash_sha256), copy);
-    list_add(&r->session_list, copy);
+    r->sessions = grown(r->sessions, r->session_count, sizeof *r->sessions);
+    r->sessions[r->session_count] = *session;
+    r->sessions[r->session_count++].trackers = sorted(session->trackers, session->tracker_count);
+    index_put(&r->sessions_by_hash, (uint32_t)r->session_count, session_key, r);
     return 0;
 }
 
@@ -135,12 +176,22 @@ static int model_index(struct registry *r, const char *model, uint16_t *index)
     }
     if (r->model_count == UINT16_MAX)
         return -ENOSPC;
-    r->models = realloc(r->models, (r->model_count + 1) * sizeof *r->models);
-    CHECK(r->models);
+    r->models = grown(r->models, r->model_count, sizeof *r->models);
     r->models[r->model_count] = strdup(model);
     CHECK(r->models[r->model_count]);
     *index = (uint16_t)r->model_count++;
     return 0;
+}
+
+/* Where the copy is. */
+static uint32_t put_text(struct registry *r, const char *text, size_t size)
+{
+    size_t at = r->texts.len;
+
+    if (size <= 1)
+        return 0;
+    buffer_put(&r->texts, bytes_of(text, size));
+    return (uint32_t)at;
 }
 
 static size_t vars_size(const char *vars)
@@ -154,84 +205,146 @@ static size_t vars_size(const char *vars)
     return (size_t)(at - vars) + 1;
 }
 
-/* The tracker and its texts in one piece of memory. */
-static struct registry_tracker *tracker_copy(const struct registry_tracker *tracker)
+static uint64_t settings_key(const void *ctx, uint32_t number)
 {
-    const char *vars = tracker->vars ? tracker->vars : "";
-    size_t id_size = strlen(tracker->device_id) + 1;
-    struct registry_tracker *copy = malloc(sizeof *copy + id_size + vars_size(vars));
-    char *texts = (char *)(copy + 1);
+    const struct registry *r = ctx;
+    const struct settings *s = &r->settings[number];
+    const char *vars = text_at(r, s->vars);
 
-    CHECK(copy);
-    *copy = *tracker;
-    copy->device_id = memcpy(texts, tracker->device_id, id_size);
-    copy->vars = memcpy(texts + id_size, vars, vars_size(vars));
-    return copy;
+    return key_of_text(vars, vars_size(vars), 1 + s->has_reserved) ^ mix(s->reserved);
 }
 
-static uint64_t device_key(struct bytes device_id)
+static bool settings_equal(const struct registry *r, const struct settings *a, const struct settings *b)
 {
-    struct digest digest = digest_of(device_id);
+    size_t size = vars_size(text_at(r, a->vars));
 
-    return key_of(&digest);
+    return a->has_reserved == b->has_reserved && a->reserved == b->reserved && size == vars_size(text_at(r, b->vars)) &&
+           memcmp(text_at(r, a->vars), text_at(r, b->vars), size) == 0;
 }
 
-int registry_add_tracker(struct registry *r, const struct registry_tracker *tracker, const char *model)
+/* Puts them at the end of the list, and takes them away again where the same are there already. */
+static uint32_t settings_number(struct registry *r, const struct registry_entry *entry)
 {
-    struct registry_tracker *copy;
-    uint64_t key;
+    const char *vars = entry->vars ? entry->vars : "";
+    size_t texts_len = r->texts.len;
+    uint32_t number = (uint32_t)r->settings_count;
+    uint32_t found;
+
+    if (!*vars && !entry->has_reserved)
+        return 0;
+    r->settings = grown(r->settings, r->settings_count, sizeof *r->settings);
+    r->settings[number] = (struct settings){
+        .vars = put_text(r, vars, vars_size(vars)),
+        .has_reserved = entry->has_reserved,
+        .reserved = entry->has_reserved ? entry->reserved : 0,
+    };
+    found = index_find(&r->settings_by_content, settings_key(r, number), settings_key, r);
+    if (found && settings_equal(r, &r->settings[found], &r->settings[number])) {
+        r->texts.len = texts_len;
+        return found;
+    }
+    r->settings_count++;
+    if (!found)
+        index_put(&r->settings_by_content, number, settings_key, r);
+    return number;
+}
+
+static void index_tracker(struct registry *r, uint32_t number)
+{
+    index_put(&r->trackers_by_id, number, tracker_key, r);
+    if (!index_find(&r->trackers_by_device, device_key(r, number), device_key, r))
+        index_put(&r->trackers_by_device, number, device_key, r);
+}
+
+int registry_add_tracker(struct registry *r, const struct registry_entry *entry, const char *model)
+{
+    struct registry_tracker tracker = {
+        .id = entry->id,
+        .user_id = entry->user_id,
+        .outputs = entry->outputs,
+        .blocked = entry->blocked,
+        .clone = entry->clone,
+    };
+    size_t id_size = strlen(entry->device_id) + 1;
     int e;
 
-    if (!registry_find_user(r, tracker->user_id))
+    if (!registry_find_user(r, entry->user_id))
         return -ENOENT;
-    if (registry_find_tracker(r, tracker->id))
+    if (registry_find_tracker(r, entry->id))
         return -EEXIST;
-    copy = tracker_copy(tracker);
-    e = model_index(r, model, &copy->model);
-    if (e < 0) {
-        free(copy);
+    if (r->texts.len + id_size + vars_size(entry->vars ? entry->vars : "") > UINT32_MAX)
+        return -ENOSPC;
+    e = model_index(r, model, &tracker.model);
+    if (e < 0)
         return e;
-    }
-    map_put(&r->trackers, (uint64_t)tracker->id, copy);
-    list_add(&r->tracker_list, copy);
-    key = device_key(bytes_of_text(tracker->device_id));
-    if (!map_find(&r->devices, key))
-        map_put(&r->devices, key, copy);
+    tracker.device_id = put_text(r, entry->device_id, id_size);
+    tracker.settings = settings_number(r, entry);
+    r->trackers = grown(r->trackers, r->tracker_count, sizeof *r->trackers);
+    r->trackers[r->tracker_count++] = tracker;
+    index_tracker(r, (uint32_t)r->tracker_count);
     return 0;
 }
 
+/* --- reading --- */
+
 const struct registry_user *registry_find_user(const struct registry *r, int32_t id)
 {
-    return map_find(&r->users, (uint64_t)id);
+    uint32_t number = index_find(&r->users_by_id, (uint64_t)id, user_key, r);
+
+    return number ? &r->users[number - 1] : NULL;
 }
 
 const struct registry_session *registry_find_session(const struct registry *r, const struct digest *hash_sha256)
 {
-    const struct registry_session *found = map_find(&r->sessions, key_of(hash_sha256));
+    uint32_t number = index_find(&r->sessions_by_hash, key_of_hash(hash_sha256), session_key, r);
+    const struct registry_session *found = number ? &r->sessions[number - 1] : NULL;
 
     return found && memcmp(&found->hash_sha256, hash_sha256, sizeof *hash_sha256) == 0 ? found : NULL;
 }
 
 const struct registry_tracker *registry_find_tracker(const struct registry *r, int32_t id)
 {
-    return map_find(&r->trackers, (uint64_t)id);
-}
+    uint32_t number = index_find(&r->trackers_by_id, (uint64_t)id, tracker_key, r);
 
-struct template_input registry_input(const struct registry_tracker *tracker)
-{
-    return (struct template_input){
-        .tracker_id = tracker->id,
-        .device_id = bytes_of_text(tracker->device_id),
-        .vars = tracker->vars,
-        .outputs = tracker->outputs,
-    };
+    return number ? &r->trackers[number - 1] : NULL;
 }
 
 const struct registry_tracker *registry_find_device(const struct registry *r, struct bytes device_id)
 {
-    const struct registry_tracker *found = map_find(&r->devices, device_key(device_id));
+    uint64_t key = key_of_text(device_id.data, device_id.len, 0);
+    uint32_t number = index_find(&r->trackers_by_device, key, device_key, r);
+    const struct registry_tracker *found = number ? &r->trackers[number - 1] : NULL;
 
-    return found && bytes_equal_text(device_id, found->device_id) ? found : NULL;
+    return found && bytes_equal_text(device_id, registry_device_id(r, found)) ? found : NULL;
+}
+
+const char *registry_device_id(const struct registry *r, const struct registry_tracker *tracker)
+{
+    return text_at(r, tracker->device_id);
+}
+
+const char *registry_vars(const struct registry *r, const struct registry_tracker *tracker)
+{
+    return text_at(r, r->settings[tracker->settings].vars);
+}
+
+bool registry_reserved(const struct registry *r, const struct registry_tracker *tracker, uint64_t *reserved)
+{
+    const struct settings *s = &r->settings[tracker->settings];
+
+    if (s->has_reserved)
+        *reserved = s->reserved;
+    return s->has_reserved;
+}
+
+struct template_input registry_input(const struct registry *r, const struct registry_tracker *tracker)
+{
+    return (struct template_input){
+        .tracker_id = tracker->id,
+        .device_id = bytes_of_text(registry_device_id(r, tracker)),
+        .vars = registry_vars(r, tracker),
+        .outputs = tracker->outputs,
+    };
 }
 
 bool registry_session_sees(const struct registry_session *session, const struct registry_tracker *tracker)
@@ -246,22 +359,22 @@ bool registry_session_sees(const struct registry_session *session, const struct 
 
 size_t registry_user_count(const struct registry *r)
 {
-    return r->user_list.count;
+    return r->user_count;
 }
 
 size_t registry_session_count(const struct registry *r)
 {
-    return r->session_list.count;
+    return r->session_count;
 }
 
 size_t registry_tracker_count(const struct registry *r)
 {
-    return r->tracker_list.count;
+    return r->tracker_count;
 }
 
 const struct registry_tracker *registry_tracker_at(const struct registry *r, size_t index)
 {
-    return r->tracker_list.items[index];
+    return &r->trackers[index];
 }
 
 size_t registry_model_count(const struct registry *r)

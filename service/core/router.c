@@ -1,8 +1,10 @@
 #include "core/router.h"
 
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "base/check.h"
+#include "base/mix.h"
 
 /* --- building --- */
 
@@ -11,13 +13,10 @@ struct indexed_owner {
     struct bytes topic; /* behind it, in the same memory */
 };
 
+/* Not to be foreseen by whoever chooses the topic. */
 static uint64_t key_of(struct bytes topic)
 {
-    struct digest digest = digest_of(topic);
-    uint64_t key;
-
-    memcpy(&key, digest.bytes, sizeof key);
-    return key;
+    return XXH3_64bits_withSeed(topic.data, topic.len, mix(0));
 }
 
 static bool has_filter(const struct routes *routes, struct bytes filter)
@@ -173,7 +172,7 @@ static void add_trackers(struct router *r, const struct profiles *profiles, cons
     for (size_t i = 0; i < registry_tracker_count(registry); i++) {
         const struct registry_tracker *tracker = registry_tracker_at(registry, i);
         const struct profile *p = list[tracker->model];
-        struct template_input input = registry_input(tracker);
+        struct template_input input = registry_input(registry, tracker);
 
         if (!p)
             continue;

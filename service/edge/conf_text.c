@@ -1,6 +1,5 @@
 #include "conf_text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,7 +43,7 @@ static const char *skip_opaque(const char *at)
 }
 
 /* A file and nothing else: to open a named pipe would wait for whoever writes to it, and a device may never end. */
-static int open_file(const char *path)
+int conf_text_open(const char *path)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
@@ -64,7 +63,7 @@ static int open_file(const char *path)
 
 int conf_text_read(const char *path, struct buffer *out)
 {
-    int fd = open_file(path);
+    int fd = conf_text_open(path);
     FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
     size_t n;
 
@@ -161,7 +160,7 @@ static bool check_includes(const struct conf_text *t, const char *file, const ch
     return good;
 }
 
-static void check_numbers(const struct conf_text *t, const char *file, const char *text);
+static void check_numbers(const struct conf_text *t, const char *file, const char *text, int line);
 
 /* The file that the @include at this place names; libconfig has read it already. Returns the end of the @include. */
 static const char *check_included(const struct conf_text *t, const char *at)
@@ -175,32 +174,64 @@ static const char *check_included(const struct conf_text *t, const char *at)
         return end;
     path = conf_resolve(t->path, name);
     if (conf_text_read(path, &text) == 0)
-        check_numbers(t, name, (const char *)text.data);
+        check_numbers(t, name, (const char *)text.data, 1);
     buffer_release(&text);
     free(path);
     free(name);
     return end;
 }
 
-static void check_numbers(const struct conf_text *t, const char *file, const char *text)
+/* By hand: registries have millions of names and numbers, and strspn makes a table at each call. */
+static bool is_letter(char c)
 {
-    int line = 1;
-    const char *at = text;
+    return (unsigned char)((c | 0x20) - 'a') < 26;
+}
 
-    while (*at) {
+static bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+static const char *skip_name(const char *at)
+{
+    while (is_letter(*at) || is_digit(*at) || *at == '_' || *at == '-' || *at == '*')
+        at++;
+    return at;
+}
+
+static const char *skip_number(const char *at)
+{
+    while (is_digit(*at) || *at == '.' || (is_letter(*at) && strchr("abcdefxl", *at | 0x20)))
+        at++;
+    return at;
+}
+
+static int lines_between(const char *from, const char *to)
+{
+    int lines = 0;
+
+    for (; from < to; from++)
+        lines += *from == '\n';
+    return lines;
+}
+
+static void check_numbers(const struct conf_text *t, const char *file, const char *text, int line)
+{
+    enum { NEVER_WRAPS = 9 }; /* so many characters */
+
+    for (const char *at = text; *at;) {
         const char *end = skip_opaque(at);
 
-        if (end == at && (isalpha((unsigned char)*at) || *at == '_')) {
-            end = at + strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*");
-        } else if (end == at && isdigit((unsigned char)*at)) {
-            if (wraps(at))
-                mistakes_add(t->mistakes, file, line, "this number is beyond 32 bits");
-            end = at + strspn(at, "0123456789abcdefABCDEFxXLl.");
+        if (end == at && (is_letter(*at) || *at == '_')) {
+            end = skip_name(at);
+        } else if (end == at && is_digit(*at)) {
+            end = skip_number(at);
+            if (end - at > NEVER_WRAPS && wraps(at))
+                mistakes_add(t->mistakes, file, line + lines_between(text, at), "this number is beyond 32 bits");
         } else if (end == at) {
             end = *at == '@' ? check_included(t, at) : at + 1;
         }
-        for (; at < end; at++)
-            line += *at == '\n';
+        at = end;
     }
 }
 
@@ -209,7 +240,7 @@ bool conf_text_includes_are_good(const struct conf_text *t, const char *text)
     return check_includes(t, t->path, text, 0);
 }
 
-void conf_text_check_numbers(const struct conf_text *t, const char *text)
+void conf_text_check_numbers(const struct conf_text *t, const char *text, int line)
 {
-    check_numbers(t, t->path, text);
+    check_numbers(t, t->path, text, line);
 }

@@ -10,6 +10,9 @@ struct conf_text {
     struct mistakes *mistakes;
 };
 
+/* Opens a file to be read. Its descriptor, or a negative errno: -ENODEV for what is no file. */
+int conf_text_open(const char *path);
+
 /* The file's bytes and a NUL. 0, or a negative errno: -ENODEV for what is no file. */
 int conf_text_read(const char *path, struct buffer *out);
 
@@ -19,7 +22,7 @@ bool conf_text_holds_nul(const struct buffer *text);
 /* Before libconfig sees it; false after a mistake. */
 bool conf_text_includes_are_good(const struct conf_text *t, const char *text);
 
-/* Numbers beyond libconfig's integers, in the included files too. */
-void conf_text_check_numbers(const struct conf_text *t, const char *text);
+/* Numbers beyond libconfig's integers, in the included files too. The text begins at this line of the file. */
+void conf_text_check_numbers(const struct conf_text *t, const char *text, int line);
 
 #endif

@@ -464,6 +464,12 @@ static int send_publish(struct mqtt *m, const struct mqtt_publish *publish, int 
     return (int)response.reasonCode;
 }
 
+/* Beyond that paho waits for a PUBACK, with QoS 0 as well: for ever, where what it waits for is held. */
+bool mqtt_may_publish(const struct mqtt *m)
+{
+    return m->outstanding_count < m->link.receive_maximum;
+}
+
 int mqtt_publish(struct mqtt *m, const struct mqtt_publish *publish, int *token)
 {
     if (!m->link.client)
@@ -471,7 +477,7 @@ int mqtt_publish(struct mqtt *m, const struct mqtt_publish *publish, int *token)
     size_t size = packet_size(m, publish);
     if (!can_ever_send(m, publish, size))
         return set_error(m, -EINVAL, "the broker cannot take this publish");
-    if ((publish->qos == 1 && m->outstanding_count >= m->link.receive_maximum) || !has_room(m, size))
+    if (!mqtt_may_publish(m) || !has_room(m, size))
         return -EAGAIN;
     int sent_token = 0;
     int r = send_publish(m, publish, &sent_token);

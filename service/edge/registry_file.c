@@ -38,20 +38,14 @@ static const struct conf_key user_keys[] = {
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
-static void read_user(struct reading *r, const struct conf_node *node)
+static void add_user(struct reading *r, const struct conf_node *node, const void *out)
 {
-    struct raw_user raw = {0};
-    struct registry_user user;
-    int e;
+    const struct raw_user *raw = out;
+    const struct registry_user user = {.id = (int32_t)raw->id, .blocked = raw->blocked};
+    int e = registry_add_user(r->registry, &user);
 
-    if (!conf_read(r->file, node, user_keys, &raw)) {
-        r->good = false;
-        return;
-    }
-    user = (struct registry_user){.id = (int32_t)raw.id, .blocked = raw.blocked};
-    e = registry_add_user(r->registry, &user);
     if (e < 0)
-        mistake_of(r, node, e, "this user", raw.id);
+        mistake_of(r, node, e, "this user", raw->id);
 }
 
 /* --- sessions --- */
@@ -91,8 +85,9 @@ static void check_session(struct reading *r, const struct conf_node *node, const
         session->may_set_output |= strcmp(raw->rights.items[i], "tracker_set_output") == 0;
 }
 
-static void add_session(struct reading *r, const struct conf_node *node, const struct raw_session *raw)
+static void add_session(struct reading *r, const struct conf_node *node, const void *out)
 {
+    const struct raw_session *raw = out;
     struct registry_session session = {
         .user_id = (int32_t)raw->user_id,
         .master = raw->master,
@@ -106,18 +101,6 @@ static void add_session(struct reading *r, const struct conf_node *node, const s
     e = r->good ? registry_add_session(r->registry, &session) : 0;
     if (e < 0)
         mistake_of(r, node, e, "this hash", raw->user_id);
-}
-
-static void read_session(struct reading *r, const struct conf_node *node)
-{
-    struct raw_session raw = {0};
-
-    if (conf_read(r->file, node, session_keys, &raw))
-        add_session(r, node, &raw);
-    else
-        r->good = false;
-    free(raw.rights.items);
-    free(raw.trackers.items);
 }
 
 /* --- trackers --- */
@@ -176,11 +159,16 @@ static void read_vars(struct reading *r, const struct conf_node *vars, struct bu
     buffer_put_u8(out, '\0');
 }
 
-static void check_against_profile(struct reading *r, const struct conf_node *node,
-                                  const struct registry_tracker *tracker, const char *model)
+static void check_against_profile(struct reading *r, const struct conf_node *node, const struct registry_entry *tracker,
+                                  const char *model)
 {
     const struct profile *profile = profiles_by_model(r->profiles, model);
-    struct template_input input = registry_input(tracker);
+    struct template_input input = {
+        .tracker_id = tracker->id,
+        .device_id = bytes_of_text(tracker->device_id),
+        .vars = tracker->vars,
+        .outputs = tracker->outputs,
+    };
     struct buffer why = {0};
 
     if (!profile)
@@ -208,10 +196,11 @@ static uint8_t outputs_in(const char *vars)
     return outputs <= REGISTRY_OUTPUTS_MAX ? (uint8_t)outputs : 0;
 }
 
-static void add_tracker(struct reading *r, const struct conf_node *node, const struct raw_tracker *raw)
+static void add_tracker(struct reading *r, const struct conf_node *node, const void *out)
 {
+    const struct raw_tracker *raw = out;
     struct buffer vars = {0};
-    struct registry_tracker tracker = {
+    struct registry_entry tracker = {
         .id = (int32_t)raw->id,
         .user_id = (int32_t)raw->user_id,
         .outputs = (uint8_t)raw->outputs,
@@ -238,17 +227,6 @@ static void add_tracker(struct reading *r, const struct conf_node *node, const s
     buffer_release(&vars);
 }
 
-static void read_tracker(struct reading *r, const struct conf_node *node)
-{
-    struct raw_tracker raw = {0};
-
-    if (conf_read(r->file, node, tracker_keys, &raw))
-        add_tracker(r, node, &raw);
-    else
-        r->good = false;
-    free(raw.reserved_outputs.items);
-}
-
 /* --- the file --- */
 
 struct raw_file {
@@ -264,28 +242,64 @@ static const struct conf_key file_keys[] = {
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
-static void read_list(struct reading *r, const struct conf_node *list,
-                      void (*read_item)(struct reading *r, const struct conf_node *node))
+/* The entry that is being read. */
+union raw {
+    struct raw_user user;
+    struct raw_session session;
+    struct raw_tracker tracker;
+};
+
+struct list_reading {
+    struct reading *r;
+    union raw raw;
+    void (*add)(struct reading *r, const struct conf_node *node, const void *raw);
+    void (*release)(union raw *raw); /* NULL: nothing to be released */
+};
+
+static void release_session(union raw *raw)
 {
-    for (size_t i = 0; i < conf_count(list); i++) {
-        r->good = true;
-        read_item(r, conf_at(list, i));
-    }
+    free(raw->session.rights.items);
+    free(raw->session.trackers.items);
+}
+
+static void release_tracker(union raw *raw)
+{
+    free(raw->tracker.reserved_outputs.items);
+}
+
+static void take_entry(void *ctx, const struct conf_node *node, bool good)
+{
+    struct list_reading *l = ctx;
+
+    l->r->good = good;
+    if (good)
+        l->add(l->r, node, &l->raw);
+    if (l->release)
+        l->release(&l->raw);
+}
+
+static void read_list(struct list_reading *l, const struct conf_node *list, const struct conf_key *keys)
+{
+    const struct conf_groups groups = {keys, &l->raw, sizeof l->raw, take_entry, l};
+
+    conf_each(l->r->file, list, &groups);
 }
 
 struct registry *registry_file_read(const char *path, const struct profiles *profiles, struct mistakes *mistakes)
 {
     unsigned before = mistakes->count;
-    struct reading r = {.file = conf_open(path, mistakes), .profiles = profiles, .good = true};
+    struct reading r = {.file = conf_open_long(path, mistakes), .profiles = profiles, .good = true};
     struct raw_file raw = {0};
 
     if (!r.file)
         return NULL;
     r.registry = registry_new();
     if (conf_read(r.file, conf_root(r.file), file_keys, &raw)) {
-        read_list(&r, raw.users, read_user);
-        read_list(&r, raw.sessions, read_session);
-        read_list(&r, raw.trackers, read_tracker);
+        read_list(&(struct list_reading){.r = &r, .add = add_user}, raw.users, user_keys);
+        read_list(&(struct list_reading){.r = &r, .add = add_session, .release = release_session}, raw.sessions,
+                  session_keys);
+        read_list(&(struct list_reading){.r = &r, .add = add_tracker, .release = release_tracker}, raw.trackers,
+                  tracker_keys);
     }
     conf_close(r.file);
     if (mistakes->count == before)

@@ -1,6 +1,7 @@
 #include "edge/service.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -109,6 +110,7 @@ static int open_service(struct service *s)
 
 static void close_service(struct service *s)
 {
+    files_close(s);
     mqtt_free(s->mqtt);
     journal_file_close(s->journal_file);
     engine_free(s->engine);
@@ -159,10 +161,16 @@ static bool wait_for_work(const struct service *s)
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
         {.fd = mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
+        {.fd = files_fd(s), .events = POLLIN},
     };
 
-    log_flush();
     return poll(fds, sizeof fds / sizeof *fds, turn_wait_ms(s)) > 0 && fds[0].revents;
+}
+
+static void note_turn(struct service *s, uint64_t took_us)
+{
+    if (took_us > s->turn_longest_us)
+        s->turn_longest_us = took_us;
 }
 
 static void run(struct service *s)
@@ -170,8 +178,12 @@ static void run(struct service *s)
     bool signalled = true;
 
     while (!s->stop) {
+        uint64_t began_us = clock_mono_us();
         bool more = turn_run(s, signalled ? take_signals : NULL);
 
+        if (!more)
+            log_flush();
+        note_turn(s, clock_mono_us() - began_us);
         signalled = more || (!s->stop && wait_for_work(s)); /* without a wait they are looked for */
     }
     if (mqtt_is_connected(s->mqtt))
@@ -181,11 +193,20 @@ static void run(struct service *s)
               LOG_INT("replies_left", outbox_count(s->outbox)));
 }
 
+/* Large blocks are mapped by themselves, so that all of a registry that was replaced goes back to the system; left to
+ * itself the C library puts the next one where the last one was, and around it. */
+static void set_up_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
+
 int service_run(const char *config_path)
 {
     struct service s = {.config_path = config_path, .now = clock_now()};
     int r;
 
+    set_up_memory();
     s.started_ms = s.now.mono_ms;
     s.signal_fd = open_signals();
     CHECK(s.signal_fd >= 0);

@@ -1,8 +1,10 @@
 #include "service_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/check.h"
+#include "edge/errand.h"
 #include "edge/profile_file.h"
 #include "edge/registry_file.h"
 
@@ -54,12 +56,98 @@ static bool registry_changed(const struct service *s)
            now.st_mtim.tv_nsec != s->registry_stat.st_mtim.tv_nsec;
 }
 
+/* --- a reload --- */
+
+/* Made by the loop, then the thread's until it has read everything; then the loop takes the rules, and the thread lets
+ * go what was there before. */
+struct reload {
+    struct errand errand;
+    bool is_whole; /* a signal asked: configuration and profiles, too */
+    bool is_taken; /* what is in it is to be let go */
+    const char *config_path;
+    const struct config *first;
+    const struct config *current;
+    struct profiles *running;
+    struct stat read_as; /* the registry's file, before it was read: a change meanwhile is seen the next time */
+    struct mistakes mistakes;
+    atomic_bool given_up;
+
+    struct config *config; /* where it is whole */
+    struct rules rules;    /* after a mistake empty */
+};
+
+static void read_whole(struct reload *r)
+{
+    struct profiles *profiles = NULL;
+    struct registry *registry = NULL;
+
+    r->config = config_read(r->config_path, &r->mistakes);
+    if (r->config) {
+        profiles = profile_folder_read(r->config->profiles_path, r->first->topic_prefix, &r->mistakes);
+        registry = registry_file_read(r->config->registry_path, profiles, &r->mistakes);
+    }
+    if (r->mistakes.count == 0) {
+        rules_make(&r->rules, registry, profiles, r->first->topic_prefix);
+        return;
+    }
+    registry_free(registry);
+    profiles_free(profiles);
+    config_free(r->config);
+    r->config = NULL;
+}
+
+/* It is checked against the profiles in the files, and served by those that run. */
+static void read_registry(struct reload *r)
+{
+    struct mistakes of_profiles = {0}; /* nobody has asked */
+    struct profiles *profiles = profile_folder_read(r->current->profiles_path, r->first->topic_prefix, &of_profiles);
+    struct registry *registry = registry_file_read(r->current->registry_path, profiles, &r->mistakes);
+
+    mistakes_release(&of_profiles);
+    profiles_free(profiles);
+    if (registry)
+        rules_make(&r->rules, registry, r->running, r->first->topic_prefix);
+}
+
+static void read_files(void *ctx)
+{
+    struct reload *r = ctx;
+
+    if (r->is_whole)
+        read_whole(r);
+    else
+        read_registry(r);
+}
+
+static void start_reload(struct service *s, bool is_whole)
+{
+    struct reload *r = calloc(1, sizeof *r);
+
+    CHECK(r);
+    *r = (struct reload){
+        .errand = ERRAND_NONE,
+        .is_whole = is_whole,
+        .config_path = s->config_path,
+        .first = s->first,
+        .current = s->current,
+        .running = engine_profiles(s->engine),
+        .read_as = registry_as_it_is(s),
+    };
+    r->mistakes.given_up = &r->given_up;
+    s->reload = r;
+    s->reload_wanted &= !is_whole;
+    if (!is_whole)
+        s->registry_stat = r->read_as;
+    errand_start(&r->errand, read_files, r);
+}
+
+/* --- taking it --- */
+
 static void refuse_reload(struct service *s, struct mistakes *mistakes)
 {
     engine_counters(s->engine)->reloads_failed++;
     log_mistakes(mistakes);
     log_write(LOG_ERROR, "reload refused", LOG_TEXT("kept", "the running state"));
-    mistakes_release(mistakes);
 }
 
 /* What changed in the files that only a restart brings in. */
@@ -84,54 +172,38 @@ static void keep_topics(struct service *s)
     config->own_topics = s->first->own_topics;
 }
 
-static void take_world(struct service *s, struct world *w)
+static void take_whole(struct service *s, struct reload *r)
 {
     struct config *before = s->current;
 
-    s->current = w->config;
+    log_write(LOG_INFO, "reloaded", LOG_INT("users", registry_user_count(r->rules.registry)),
+              LOG_INT("sessions", registry_session_count(r->rules.registry)),
+              LOG_INT("trackers", registry_tracker_count(r->rules.registry)),
+              LOG_INT("profiles", profiles_count(r->rules.profiles)));
+    s->current = r->config;
     keep_topics(s);
-    engine_reload(s->engine, &s->current->engine_config, w->registry, w->profiles);
+    engine_take(s->engine, &s->current->engine_config, &r->rules);
     if (before != s->first)
         config_free(before);
     log_set_level(s->current->log_level);
     log_set_json(s->current->log_json);
     warn_of_restart(s);
     link_update_filters(s);
-    engine_counters(s->engine)->reloads++;
-}
-
-void files_reload(struct service *s)
-{
-    struct mistakes mistakes = {0};
-    struct stat read_as = registry_as_it_is(s); /* before it is read: a change meanwhile is seen the next time */
-    struct world w = {.config = config_read(s->config_path, &mistakes)};
-
-    if (w.config) {
-        w.profiles = profile_folder_read(w.config->profiles_path, s->first->topic_prefix, &mistakes);
-        w.registry = registry_file_read(w.config->registry_path, w.profiles, &mistakes);
-    }
-    if (mistakes.count) {
-        world_release(&w);
-        refuse_reload(s, &mistakes);
-        return;
-    }
-    CHECK(w.config);
-    log_write(LOG_INFO, "reloaded", LOG_INT("users", registry_user_count(w.registry)),
-              LOG_INT("sessions", registry_session_count(w.registry)),
-              LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
-    take_world(s, &w);
-    s->registry_stat = read_as;
+    s->registry_stat = r->read_as;
 }
 
 /* Other trackers may need other subscriptions; where they do not, nothing is to be held up. */
-static void take_registry(struct service *s, struct registry *registry)
+static void take_registry(struct service *s, struct reload *r)
 {
     struct buffer before = {0};
     struct buffer after = {0};
     size_t count;
 
+    log_write(LOG_INFO, "registry reloaded", LOG_INT("users", registry_user_count(r->rules.registry)),
+              LOG_INT("sessions", registry_session_count(r->rules.registry)),
+              LOG_INT("trackers", registry_tracker_count(r->rules.registry)));
     engine_filters(s->engine, &before, &count);
-    engine_reload(s->engine, &s->current->engine_config, registry, NULL);
+    engine_take(s->engine, &s->current->engine_config, &r->rules);
     engine_filters(s->engine, &after, &count);
     if (!bytes_equal(buffer_bytes(&before), buffer_bytes(&after)))
         link_update_filters(s);
@@ -139,33 +211,87 @@ static void take_registry(struct service *s, struct registry *registry)
     buffer_release(&after);
 }
 
-static void reload_registry(struct service *s)
+static void let_go(void *ctx)
 {
-    struct mistakes mistakes = {0};
-    struct profiles *profiles;
-    struct registry *registry;
+    struct reload *r = ctx;
 
-    files_remember(s); /* first: a change during the reading is seen the next time */
-    profiles = profile_folder_read(s->current->profiles_path, s->first->topic_prefix, &mistakes);
-    mistakes_release(&mistakes); /* of profiles nobody has asked */
-    registry = registry_file_read(s->current->registry_path, profiles, &mistakes);
-    profiles_free(profiles);
-    if (!registry) {
-        refuse_reload(s, &mistakes);
-        return;
-    }
-    take_registry(s, registry);
-    engine_counters(s->engine)->reloads++;
-    log_write(LOG_INFO, "registry reloaded", LOG_INT("users", registry_user_count(registry)),
-              LOG_INT("sessions", registry_session_count(registry)),
-              LOG_INT("trackers", registry_tracker_count(registry)));
+    rules_release(&r->rules);
+}
+
+static void take_reload(struct service *s)
+{
+    struct reload *r = s->reload;
+
+    if (r->mistakes.count)
+        refuse_reload(s, &r->mistakes);
+    else if (r->is_whole)
+        take_whole(s, r);
+    else
+        take_registry(s, r);
+    if (r->mistakes.count == 0)
+        engine_counters(s->engine)->reloads++;
+    profiles_free(r->rules.profiles); /* commands in flight count them, on this thread */
+    r->rules.profiles = NULL;
+    r->is_taken = true;
+    errand_start(&r->errand, let_go, r);
+}
+
+static void end_reload(struct service *s)
+{
+    errand_stop(&s->reload->errand);
+    mistakes_release(&s->reload->mistakes);
+    free(s->reload);
+    s->reload = NULL;
+}
+
+/* --- what the loop calls --- */
+
+void files_reload(struct service *s)
+{
+    s->reload_wanted = true;
+}
+
+static bool registry_is_due(struct service *s)
+{
+    if (s->now.mono_ms - s->registry_checked_ms < WATCH_EVERY_MS)
+        return false;
+    s->registry_checked_ms = s->now.mono_ms;
+    return registry_changed(s);
 }
 
 void files_watch(struct service *s)
 {
-    if (s->now.mono_ms - s->registry_checked_ms < WATCH_EVERY_MS)
+    if (s->reload && errand_is_done(&s->reload->errand)) {
+        if (s->reload->is_taken)
+            end_reload(s);
+        else
+            take_reload(s);
+    }
+    if (s->reload)
         return;
-    s->registry_checked_ms = s->now.mono_ms;
-    if (registry_changed(s))
-        reload_registry(s);
+    if (s->reload_wanted)
+        start_reload(s, true);
+    else if (registry_is_due(s))
+        start_reload(s, false);
+}
+
+int files_fd(const struct service *s)
+{
+    return s->reload ? s->reload->errand.done : -1;
+}
+
+void files_close(struct service *s)
+{
+    struct reload *r = s->reload;
+
+    if (!r)
+        return;
+    atomic_store(&r->given_up, true);
+    errand_stop(&r->errand);
+    if (!r->is_taken && !r->is_whole)
+        r->rules.profiles = NULL; /* the engine's */
+    if (!r->is_taken)
+        config_free(r->config);
+    rules_release(&r->rules);
+    end_reload(s);
 }

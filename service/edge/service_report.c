@@ -90,7 +90,8 @@ void report_counters(struct service *s)
                   LOG_INT("value", info->value(engine_counters(s->engine))), LOG_TEXT("of", info->help));
     log_write(LOG_INFO, "totals", LOG_INT("pending", totals.pending), LOG_INT("queued", totals.queued),
               LOG_INT("online", totals.online), LOG_INT("trackers", totals.trackers),
-              LOG_INT("remembered", totals.remembered), LOG_INT("outbox", outbox_count(s->outbox)));
+              LOG_INT("remembered", totals.remembered), LOG_INT("outbox", outbox_count(s->outbox)),
+              LOG_INT("turn_longest_us", s->turn_longest_us));
     log_flush();
 }
 
@@ -106,10 +107,11 @@ static char *stats_text(struct service *s)
     for (unsigned i = 0; (info = counters_info(i)); i++)
         json_object_set_new(counters, info->name, json_integer((json_int_t)info->value(engine_counters(s->engine))));
     clock_format(s->now.wall_ms, at);
-    root = json_pack("{ss ss sI ss sI sI sI so}", "instance", s->first->instance, "version", OUTPUTD_VERSION,
-                     "uptime_s", (json_int_t)((s->now.mono_ms - s->started_ms) / 1000), "at", at, "pending",
-                     (json_int_t)totals.pending, "queued", (json_int_t)totals.queued, "online",
-                     (json_int_t)totals.online, "counters", counters);
+    root =
+        json_pack("{ss ss sI ss sI sI sI sI so}", "instance", s->first->instance, "version", OUTPUTD_VERSION,
+                  "uptime_s", (json_int_t)((s->now.mono_ms - s->started_ms) / 1000), "at", at, "pending",
+                  (json_int_t)totals.pending, "queued", (json_int_t)totals.queued, "online", (json_int_t)totals.online,
+                  "turn_longest_us", (json_int_t)s->turn_longest_us, "counters", counters);
     text = json_dumps(root, 0);
     json_decref(root);
     CHECK(text);
@@ -129,6 +131,7 @@ void report_stats(struct service *s)
         return;
     s->stats_sent_ms = s->now.mono_ms;
     text = stats_text(s);
+    s->turn_longest_us = 0;
     publish.payload = bytes_of_text(text);
     mqtt_publish(s->mqtt, &publish, &token);
     free(text);

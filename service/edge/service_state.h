@@ -49,6 +49,8 @@ struct service {
     /* files */
     struct stat registry_stat;
     uint64_t registry_checked_ms;
+    bool reload_wanted;    /* by a signal */
+    struct reload *reload; /* the one that is under way, or NULL */
 
     /* journal */
     bool journal_down; /* what is staged could not be written, and waits */
@@ -56,6 +58,7 @@ struct service {
     uint64_t committed_ms; /* or tried to */
 
     uint64_t stats_sent_ms;
+    uint64_t turn_longest_us; /* since then */
     uint64_t started_ms;
     struct instant now;
     bool stop;
@@ -93,9 +96,15 @@ void link_stop_requests(struct service *s);
 void link_update_filters(struct service *s);
 
 /* service_files.c */
-void files_watch(struct service *s);  /* reloads the registry when its file has changed */
+/* Reloads what a signal has asked for, or the registry when its file has changed, on a thread of its own; takes what
+ * that has read. */
+void files_watch(struct service *s);
 void files_reload(struct service *s); /* SIGHUP */
 void files_remember(struct service *s);
+/* Readable when there is something to be taken, or -1. */
+int files_fd(const struct service *s);
+/* Gives up what is under way. */
+void files_close(struct service *s);
 void print_mistakes(const struct mistakes *m);
 
 /* service_report.c */

@@ -107,6 +107,36 @@ Test(engine_reload, the_filters_are_those_of_the_profiles)
     buffer_release(&filters);
 }
 
+Test(engine_reload, rules_that_were_made_apart_are_taken_and_the_old_ones_handed_back)
+{
+    struct rules rules;
+    const struct stage_command *command = stage_set_and_send(TRACKER_JSON, 1, true);
+
+    stage_tracker(TRACKER_MSGPACK)->tracker.blocked = true;
+    rules_make(&rules, stage_registry(), stage_profiles(), stage->config.prefix);
+    engine_take(stage->engine, &stage->config, &rules);
+    cr_assert(rules.registry && rules.profiles && rules.model_profiles);
+    cr_expect_not(registry_find_tracker(rules.registry, TRACKER_MSGPACK)->blocked, "these are the old ones");
+    rules_release(&rules);
+    stage_ack(command);
+    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
+    stage_set(TRACKER_MSGPACK, 1, true);
+    expect_reply(CODE_DEVICE_BLOCKED, OUTCOME_NOT_SENT);
+}
+
+Test(engine_reload, profiles_that_stay_are_not_handed_back)
+{
+    struct rules rules;
+
+    rules_make(&rules, stage_registry(), engine_profiles(stage->engine), stage->config.prefix);
+    engine_take(stage->engine, &stage->config, &rules);
+    cr_expect_not_null(rules.registry);
+    cr_expect_null(rules.profiles);
+    rules_release(&rules);
+    stage_ack(stage_set_and_send(TRACKER_JSON, 1, true));
+    expect_reply(CODE_SUCCESS, OUTCOME_SUCCESS);
+}
+
 /* --- drain --- */
 
 Test(engine_drain, what_waits_is_8_not_sent_at_once_and_what_is_in_flight_waits_for_its_ack)

@@ -41,7 +41,7 @@ enum { NOW_MS = 1000000 };
 struct hearing {
     struct registry_user user;
     struct registry_session session;
-    struct registry_tracker tracker;
+    struct registry_entry tracker;
     struct profile_description description;
     struct profile *profile;
     struct registry *registry;
@@ -59,7 +59,7 @@ static void set_up(void)
                                           .may_set_output = true,
                                           .all_trackers = true,
                                           .expires_at_ms = INT64_MAX};
-    h.tracker = (struct registry_tracker){.id = 7, .user_id = 1, .outputs = 3, .device_id = "IMEI"};
+    h.tracker = (struct registry_entry){.id = 7, .user_id = 1, .outputs = 3, .device_id = "IMEI"};
     h.description = (struct profile_description){
         .name = "p", .base.set = true, .base.set_all = true, .kind = PROFILE_GENERIC_JSON, .base.outputs = 3};
     h.j = (struct judgement){

@@ -9,7 +9,7 @@ static struct router router;
 
 static void set_up(void)
 {
-    const struct registry_tracker trackers[] = {
+    const struct registry_entry trackers[] = {
         {.id = 265489, .user_id = 1, .device_id = "356307042441013"},
         {.id = 7, .user_id = 1, .device_id = "907126119"},
         {.id = 8, .user_id = 1, .device_id = "7"},
@@ -198,7 +198,7 @@ Test(router, device_id_is_looked_up_in_the_registry)
 
 static void add_tracker(int32_t id, const char *model, const char *vars, unsigned outputs)
 {
-    const struct registry_tracker tracker = {
+    const struct registry_entry tracker = {
         .id = id, .user_id = 1, .device_id = "d", .vars = vars, .outputs = (uint8_t)outputs};
 
     cr_assert_eq(registry_add_tracker(registry, &tracker, model), 0);

@@ -1,6 +1,7 @@
 #include "edge/registry_file.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -80,6 +81,7 @@ Test(registry_file, users_sessions_and_trackers_are_read)
     struct digest b = digest(HASH_B);
     const struct registry_session *session;
     const struct registry_tracker *tracker;
+    uint64_t reserved;
 
     cr_expect_eq(registry_user_count(r), 2);
     cr_expect_eq(registry_session_count(r), 2);
@@ -98,14 +100,14 @@ Test(registry_file, users_sessions_and_trackers_are_read)
     cr_expect_eq(session->expires_at_ms, 1798761600000);
 
     tracker = registry_find_tracker(r, 5);
-    cr_expect_str_eq(tracker->device_id, "imei");
+    cr_expect_str_eq(registry_device_id(r, tracker), "imei");
     cr_expect_eq(tracker->outputs, 3);
     cr_expect(tracker->blocked);
     cr_expect(tracker->clone);
-    cr_expect(tracker->has_reserved);
-    cr_expect_eq(tracker->reserved, UINT64_C(0x8000000000000005));
-    cr_expect(bytes_equal_text(template_var(tracker->vars, "password", 8), "0000"));
-    cr_expect(template_var(tracker->vars, "empty", 5).data, "an empty var is there");
+    cr_expect(registry_reserved(r, tracker, &reserved));
+    cr_expect_eq(reserved, UINT64_C(0x8000000000000005));
+    cr_expect(bytes_equal_text(template_var(registry_vars(r, tracker), "password", 8), "0000"));
+    cr_expect(template_var(registry_vars(r, tracker), "empty", 5).data, "an empty var is there");
     cr_expect(registry_session_sees(session, tracker));
     cr_expect_not(registry_session_sees(session, registry_find_tracker(r, 6)));
     registry_free(r);
@@ -120,6 +122,7 @@ Test(registry_file, what_is_left_out_is_no)
     struct digest a = digest(HASH_A);
     const struct registry_session *session = registry_find_session(r, &a);
     const struct registry_tracker *tracker = registry_find_tracker(r, 5);
+    uint64_t reserved;
 
     cr_expect_not(session->master);
     cr_expect_not(session->may_set_output);
@@ -127,9 +130,10 @@ Test(registry_file, what_is_left_out_is_no)
     cr_expect_not(tracker->blocked);
     cr_expect_not(tracker->clone);
     cr_expect_eq(tracker->outputs, 0);
-    cr_expect_not(tracker->has_reserved, "the profile says");
-    cr_expect(registry_find_tracker(r, 6)->has_reserved, "an empty list says that none is reserved");
-    cr_expect_str_eq(tracker->device_id, "");
+    cr_expect_not(registry_reserved(r, tracker, &reserved), "the profile says");
+    cr_expect(registry_reserved(r, registry_find_tracker(r, 6), &reserved), "an empty list says that none is reserved");
+    cr_expect_eq(reserved, 0);
+    cr_expect_str_eq(registry_device_id(r, tracker), "");
     registry_free(r);
 }
 
@@ -148,7 +152,7 @@ Test(registry_file, vars_may_be_numbers_booleans_and_lists)
         "trackers = ( { id = 5; user_id = 1; model = \"m\"; vars = { serial = 1234; minus = -5;\n"
         "  large = 9007199254740993L; yes = true; no = false; ports = (1, 2, true); names = [\"a b\", \"c\"];\n"
         "  text = \"007\"; none = []; }; } );");
-    const char *vars = registry_find_tracker(r, 5)->vars;
+    const char *vars = registry_vars(r, registry_find_tracker(r, 5));
 
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct bytes value = template_var(vars, expected[i].name, strlen(expected[i].name));
@@ -333,4 +337,56 @@ Test(registry_file, the_shipped_one_is_the_public_apis_example)
     cr_expect(registry_session_sees(session, tracker));
     cr_expect(registry_find_user(r, 3)->blocked);
     registry_free(r);
+}
+
+/* Enough of them for several pieces; the last one says `last`. */
+static void put_fleet(struct buffer *text, int count, const char *last)
+{
+    buffer_put_text(text, "users = ( { id = 1; } );\nsessions = ();\ntrackers = (\n");
+    for (int id = 1; id < count; id++)
+        buffer_printf(text, "{ id = %d; user_id = 1; model = \"m%d\"; device_id = \"35630704%07d\"; outputs = 3; },\n",
+                      id, id % 7, id);
+    buffer_printf(text, "%s\n);\n", last);
+    buffer_put_u8(text, '\0');
+}
+
+Test(registry_file, a_fleet_that_is_read_in_pieces_is_there_as_a_whole)
+{
+    struct buffer text = {0};
+    struct registry *r;
+
+    put_fleet(&text, 5000, "{ id = 5000; user_id = 1; model = \"m\"; }");
+    r = read_registry((const char *)text.data);
+    cr_expect_eq(registry_tracker_count(r), 5000);
+    for (int32_t id = 1; id < 5000; id++) {
+        char device_id[32];
+
+        snprintf(device_id, sizeof device_id, "35630704%07d", (int)id);
+        cr_assert_eq(registry_find_device(r, bytes_of_text(device_id)), registry_find_tracker(r, id));
+    }
+    registry_free(r);
+    buffer_release(&text);
+}
+
+Test(registry_file, a_mistake_far_behind_has_its_line_and_knows_what_was_far_before)
+{
+    static const struct {
+        const char *entry;
+        const char *mistakes;
+    } ends[] = {
+        {"{ id = 5; user_id = 1; model = \"m\"; }", "5003: this tracker is there twice\n"},
+        {"{ id = 5000; user_id = 2; model = \"m\"; }", "5003: there is no user 2\n"},
+        {"{ id = 4294967301; user_id = 1; model = \"m\"; }",
+         "5003: this number is beyond 32 bits\n5003: this tracker is there twice\n"},
+        {"{ id = 5000; user_id = 1; mdel = \"m\"; }", "5003: unknown key mdel\n5003: model is missing\n"},
+        {"{ id = 5000; user_id = 1 model = \"m\"; } }", "5003: syntax error\n"},
+    };
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct buffer text = {0};
+
+        put_fleet(&text, 5000, ends[i].entry);
+        expect_mistakes((const char *)text.data, ends[i].mistakes);
+        buffer_release(&text);
+    }
 }

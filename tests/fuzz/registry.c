@@ -29,11 +29,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void check_tracker(const struct registry *r, const struct registry_tracker *tracker)
 {
     struct profile *profile = profiles_by_model(profiles, registry_model(r, tracker->model));
-    struct template_input input = registry_input(tracker);
+    struct template_input input = registry_input(r, tracker);
 
     CHECK(registry_find_tracker(r, tracker->id) == tracker && tracker->outputs <= REGISTRY_OUTPUTS_MAX);
     CHECK(registry_find_user(r, tracker->user_id));
-    CHECK(registry_find_device(r, bytes_of_text(tracker->device_id)));
+    CHECK(registry_find_device(r, bytes_of_text(registry_device_id(r, tracker))));
     CHECK(!profile || !profile_missing_var(profile, &input));
 }
 

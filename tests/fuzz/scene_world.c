@@ -124,7 +124,7 @@ static void add_tracker(struct registry *r, int32_t id)
         [TRACKER_GATE_2] = "gate",
     };
     const char device_id[] = {'I', 'M', 'E', 'I', '-', (char)('0' + id), '\0'};
-    const struct registry_tracker tracker = {
+    const struct registry_entry tracker = {
         .id = id,
         .user_id = id == TRACKER_FOREIGN ? 2 : 1,
         .outputs = models[id] && id != TRACKER_MSGPACK ? 0 : 3,

@@ -1,7 +1,12 @@
 /* What the service tells of itself: counters in the log, and the stats topic. */
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <regex.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "support/broker.h"
 #include "support/desk.h"
@@ -46,6 +51,57 @@ Test(service_report, a_signal_prints_the_counters)
     cr_assert_eq(outputd_log_count(service, "counter name=commands value=1 "), 1);
     cr_assert_eq(outputd_log_count(service, "counter name=outcome_success value=1 "), 1);
     cr_assert_eq(outputd_log_count(service, "counter name=acks_matched value=1 "), 1);
+}
+
+/* --- the longest turn --- */
+
+/* Somebody who takes connections, and never says a word. */
+static int listen_silently(char *url, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 8) == 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    snprintf(url, size, "mqtt://127.0.0.1:%d", ntohs(address.sin_port));
+    return fd;
+}
+
+static long long longest_turn_us(void)
+{
+    static const char key[] = "turn_longest_us=";
+    long long last = -1;
+    char path[64];
+    char line[8192];
+    FILE *log;
+
+    snprintf(path, sizeof path, "%s/log", service->directory);
+    log = fopen(path, "r");
+    while (log && fgets(line, sizeof line, log)) {
+        const char *at = strstr(line, key);
+
+        last = at ? strtoll(at + strlen(key), NULL, 10) : last;
+    }
+    cr_assert(log && fclose(log) == 0);
+    return last;
+}
+
+/* To wait for a broker that does not answer holds the loop up for a second: that it says. */
+Test(service_report, the_longest_turn_is_told)
+{
+    char url[64];
+    int fd = listen_silently(url, sizeof url);
+
+    outputd_stop(service);
+    outputd_set_text(service, "broker.url", url);
+    outputd_set(service, "broker.connect_timeout_s", "1");
+    outputd_start(service);
+    outputd_wait_log(service, "cannot connect", 1);
+    outputd_signal(service, SIGUSR1);
+    outputd_wait_log(service, " totals ", 1);
+    cr_assert(longest_turn_us() >= 900000, "%lld", longest_turn_us());
+    close(fd);
 }
 
 /* --- topics/schemas/stats.json --- */

@@ -92,6 +92,17 @@ void files_reload(struct service *s)
     (void)s;
 }
 
+int files_fd(const struct service *s)
+{
+    (void)s;
+    return -1;
+}
+
+void files_close(struct service *s)
+{
+    (void)s;
+}
+
 /* The files have changed. */
 void files_watch(struct service *s)
 {

@@ -102,7 +102,7 @@ struct registry *world_registry(bool one_left_out)
     session.hash_sha256 = hash;
     CHECK(registry_add_user(r, &user) == 0 && registry_add_session(r, &session) == 0);
     for (unsigned i = 0; i < TRACKERS - (unsigned)one_left_out; i++) {
-        const struct registry_tracker t = {.id = tracker_ids[i], .user_id = USER, .outputs = OUTPUTS, .device_id = ""};
+        const struct registry_entry t = {.id = tracker_ids[i], .user_id = USER, .outputs = OUTPUTS, .device_id = ""};
 
         CHECK(registry_add_tracker(r, &t, models[families[i]]) == 0);
     }

@@ -64,7 +64,7 @@ struct stage_session {
 };
 
 struct stage_tracker {
-    struct registry_tracker tracker; /* id 0: gone */
+    struct registry_entry tracker; /* id 0: gone */
     const char *model;
     char device_id[16];
 };

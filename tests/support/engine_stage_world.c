@@ -285,7 +285,7 @@ static void fill_tracker(struct stage_tracker *to, size_t i)
 
     to->model = trackers[i].model;
     snprintf(to->device_id, sizeof to->device_id, "IMEI-%d", (int)id);
-    to->tracker = (struct registry_tracker){
+    to->tracker = (struct registry_entry){
         .id = is_gate ? 0 : id,
         .user_id = id == TRACKER_FOREIGN ? USER_OTHER : USER_OWNER,
         .outputs = trackers[i].outputs,
