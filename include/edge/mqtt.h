@@ -101,10 +101,11 @@ bool mqtt_is_connected(const struct mqtt *m);
 int mqtt_protocol(const struct mqtt *m); /* 5 or 4: what this connection speaks */
 /* The broker had kept our session. Always false with MQTT 5 over TLS, where paho 1.3.12 does not tell. */
 bool mqtt_session_present(const struct mqtt *m);
-uint16_t mqtt_receive_maximum(const struct mqtt *m); /* how many QoS 1 publishes may be unacknowledged */
-uint32_t mqtt_maximum_packet(const struct mqtt *m);  /* largest packet that the broker takes; 0: no limit */
-const char *mqtt_url(const struct mqtt *m);          /* of the last attempt */
-const char *mqtt_error(const struct mqtt *m);        /* why the last call failed */
+/* How many QoS 1 publishes may be unacknowledged: as many as the broker lets, and no more than are good for paho. */
+uint16_t mqtt_receive_maximum(const struct mqtt *m);
+uint32_t mqtt_maximum_packet(const struct mqtt *m); /* largest packet that the broker takes; 0: no limit */
+const char *mqtt_url(const struct mqtt *m);         /* of the last attempt */
+const char *mqtt_error(const struct mqtt *m);       /* why the last call failed */
 
 /* The socket to poll, -1 when not connected, and for what: reading, and writing while something waits for that. */
 int mqtt_fd(const struct mqtt *m);
@@ -124,9 +125,12 @@ int mqtt_unsubscribe(struct mqtt *m, const char *const *filters, size_t count);
 int mqtt_receive(struct mqtt *m, int max, bool *more);
 
 /* Never waits: what the socket does not take at once is kept, and sent when it does. 0 and the token of a QoS 1
- * publish; -EAGAIN when too much is kept already or the receive maximum is reached: try again after the next
- * mqtt_receive. -ENOTCONN; -EINVAL: this publish can never be sent. */
+ * publish; -EAGAIN when too much is kept already or the receive maximum is reached, which paho keeps with QoS 0,
+ * too: try again after the next mqtt_receive. -ENOTCONN; -EINVAL: this publish can never be sent. */
 int mqtt_publish(struct mqtt *m, const struct mqtt_publish *publish, int *token);
+
+/* The receive maximum is not reached. */
+bool mqtt_may_publish(const struct mqtt *m);
 
 /* Holds back what is written until it is let go again, so that the journal comes first: it is in the memory of this
  * process, and what is held when that dies has not left, however much it was and however long it was held. Does nothing

@@ -127,7 +127,8 @@ void report_stats(struct service *s)
     char *text;
     int token;
 
-    if (interval_ms == 0 || !mqtt_is_connected(s->mqtt) || s->now.mono_ms - s->stats_sent_ms < interval_ms)
+    if (interval_ms == 0 || !mqtt_is_connected(s->mqtt) || s->now.mono_ms - s->stats_sent_ms < interval_ms ||
+        !mqtt_may_publish(s->mqtt))
         return;
     s->stats_sent_ms = s->now.mono_ms;
     text = stats_text(s);

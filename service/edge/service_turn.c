@@ -218,8 +218,8 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     note_alive(s);
     commit(s);
     guard_room(s);
+    report_stats(s); /* before what would fill the receive maximum again */
     publish(s, !received);
-    report_stats(s);
     mqtt_cork(s->mqtt, false);
     check_stop(s);
     return more;

@@ -184,6 +184,23 @@ Test(mqtt_stream, a_publish_never_waits_for_the_socket)
     probe_free(other);
 }
 
+/* What paho would wait for is held, and so would never come. */
+Test(mqtt_stream, what_is_held_is_not_waited_for)
+{
+    struct probe *p = probe_start(broker_url(broker), NULL, 0);
+    mqtt_cork(p->m, true);
+    for (int i = 0; i < mqtt_receive_maximum(p->m); i++)
+        cr_assert_eq(probe_publish(p, "a", "x", 1), 0);
+    cr_assert_not(mqtt_may_publish(p->m));
+    cr_assert_eq(probe_publish(p, "a", "x", 1), -EAGAIN);
+    cr_assert_eq(probe_publish(p, "a", "x", 0), -EAGAIN);
+    mqtt_cork(p->m, false);
+    cr_assert(probe_wait_acked(p, mqtt_receive_maximum(p->m)));
+    cr_assert(mqtt_may_publish(p->m));
+    cr_assert_eq(probe_publish(p, "a", "x", 0), 0);
+    probe_free(p);
+}
+
 /* The kernel gives out the lowest free number. */
 Test(mqtt_stream, a_number_that_was_a_connection_is_a_file_again)
 {
