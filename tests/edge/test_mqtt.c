@@ -259,9 +259,8 @@ Test(mqtt, publish_never_waits_for_a_peer_that_stopped_reading)
 {
     struct broker *b = broker_start("max_inflight_messages 0\nmax_queued_messages 0");
     struct probe *p = probe_start(broker_url(b), NULL, 0);
-    char payload[1001];
-    memset(payload, 'x', 1000);
-    payload[1000] = '\0';
+    static char payload[20001];
+    memset(payload, 'x', 20000);
     broker_freeze(b);
     int sent = 0;
     uint64_t longest_us = 0;
@@ -275,7 +274,8 @@ Test(mqtt, publish_never_waits_for_a_peer_that_stopped_reading)
         bool more;
         cr_assert_eq(mqtt_receive(p->m, 64, &more), 0);
     }
-    cr_assert_gt(sent, 100);
+    cr_assert_gt(sent, 10);
+    cr_assert(mqtt_may_publish(p->m), "it is the socket that is full");
     cr_assert_lt(longest_us, 90000, "%d sent, one took %d us", sent, (int)longest_us);
     cr_assert_eq(p->acked_count, 0);
     broker_thaw(b);
