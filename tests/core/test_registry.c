@@ -323,7 +323,8 @@ static void draw_row(struct model_row *row, uint32_t *seed)
         .has_reserved = which % 3 == 0,
         .reserved = which % 3 == 0 ? which % 5 : 0,
     };
-    snprintf(row->device_id, sizeof row->device_id, which % 10 ? "%u" : "", draw >> 12 & 0x7ff);
+    if (which % 10)
+        snprintf(row->device_id, sizeof row->device_id, "%u", draw >> 12 & 0x7ff);
     snprintf(row->model, sizeof row->model, "m%u", which % 7);
     row->vars = vars[which % 5];
     row->vars_size = sizes[which % 5];
