@@ -121,6 +121,13 @@ $(BUILD)/bench/render: $(BUILD)/obj/tests/bench/render.o $(BUILD)/obj/service/ou
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
 $(BUILD)/obj/tests/bench/render.o: CPPFLAGS += -Iservice
 
+# The engine alone, under the load that the tests have too.
+$(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/support/engine_load.o \
+    $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_core)
+$(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice
+
 # LMDB is what the journal is measured against.
 $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)

@@ -3,16 +3,6 @@
 #include "base/check.h"
 #include "core/topic.h"
 
-/* A request on its way to being accepted, refused or dropped. */
-struct incoming {
-    const struct engine_message *message;
-    struct request request;
-    enum encoding encoding;
-    bool readable;
-    struct buffer default_topic;
-    struct bytes reply_topic;
-};
-
 /* --- reply topic --- */
 
 /* The configured default with {action} filled in. */
@@ -72,13 +62,16 @@ static struct bytes choose_reply_topic(const struct incoming *in)
 
 /* --- the request --- */
 
-static void read_payload(const struct engine *e, struct incoming *in, struct bytes action)
+void engine_read_request(const struct engine *e, struct bytes action, const struct engine_message *message,
+                         struct incoming *in)
 {
-    const struct engine_message *message = in->message;
-
+    in->message = message;
+    in->action = action;
+    in->readable = false;
+    in->request.bad = 0;
+    in->request.id = (struct request_id){0};
     in->encoding = encoding_of(message->content_type, message->payload);
     in->request.action = action_from_name(action);
-    in->request.id.kind = REQUEST_ID_NONE;
     if (message->payload.len <= e->config->request_bytes_max)
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
@@ -226,20 +219,26 @@ static void refuse_reply_topic(struct engine *e, const struct incoming *in)
     engine_emit(e, &event);
 }
 
+void engine_take_request(struct engine *e, struct incoming *in)
+{
+    in->default_topic = (struct buffer){0};
+    e->counters.requests++;
+    e->counters.requests_retained += in->message->retain;
+    make_default_topic(e, in->action, &in->default_topic);
+    in->reply_topic = choose_reply_topic(in);
+    if (reply_topic_is_allowed(e, in))
+        take_request(e, in);
+    else
+        refuse_reply_topic(e, in);
+    buffer_release(&in->default_topic);
+}
+
 void engine_request(struct engine *e, struct bytes action, const struct engine_message *message)
 {
-    struct incoming in = {.message = message};
+    struct incoming in;
 
-    e->counters.requests++;
-    e->counters.requests_retained += message->retain;
-    read_payload(e, &in, action);
-    make_default_topic(e, action, &in.default_topic);
-    in.reply_topic = choose_reply_topic(&in);
-    if (reply_topic_is_allowed(e, &in))
-        take_request(e, &in);
-    else
-        refuse_reply_topic(e, &in);
-    buffer_release(&in.default_topic);
+    engine_read_request(e, action, message, &in);
+    engine_take_request(e, &in);
 }
 
 /* --- the store's answer --- */

@@ -6,15 +6,6 @@
 
 /* --- acks --- */
 
-struct ack_context {
-    struct engine *e;
-    const struct engine_message *message;
-    struct tracker *tracker; /* NULL: nothing is known of it */
-    int32_t tracker_id;
-    struct pending *in_flight; /* NULL: none, or its acks come elsewhere */
-    bool shared;               /* other trackers have this topic, too: what is not ours may be theirs */
-};
-
 static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why)
 {
     const struct engine_event event = {
@@ -85,7 +76,7 @@ static bool is_report(const struct ack_context *ctx, const struct ack_reading *r
     return reading->confirmed && (!ctx->in_flight || profile_match(ctx->in_flight->profile) == MATCH_STATE);
 }
 
-static void take_reading(void *arg, const struct ack_reading *reading)
+void engine_take_reading(void *arg, const struct ack_reading *reading)
 {
     struct ack_context *ctx = arg;
     struct counters *counters = &ctx->e->counters;
@@ -137,8 +128,8 @@ static bool topic_is_own(const struct engine *e, const struct profile *profile, 
     return same;
 }
 
-static struct ack_context find_ack_context(struct engine *e, const struct engine_message *message,
-                                           const struct owner *owner, bool shared)
+struct ack_context engine_ack_context(struct engine *e, const struct engine_message *message, const struct owner *owner,
+                                      bool shared)
 {
     struct ack_context ctx = {.e = e, .message = message, .tracker_id = owner->tracker_id, .shared = shared};
 
@@ -180,7 +171,7 @@ static void read_acks(struct profile *profile, struct ack_context *ctx, unsigned
         buffer_put(&joined, payload);
         payload = buffer_bytes(&joined);
     }
-    used = profile_read_acks(profile, &expected, payload, false, take_reading, ctx);
+    used = profile_read_acks(profile, &expected, payload, false, engine_take_reading, ctx);
     keep_rest(ctx, bytes_of(payload.data + used, payload.len - used));
     buffer_release(&joined);
     profile_unref(profile);
@@ -215,7 +206,7 @@ void engine_ack(struct engine *e, const struct engine_message *message)
         return;
     shared = first.next != NULL;
     for (const struct owner *owner = &first; owner; owner = owner->next) {
-        struct ack_context ctx = find_ack_context(e, message, owner, shared);
+        struct ack_context ctx = engine_ack_context(e, message, owner, shared);
 
         if (!shared || ctx.in_flight)
             take_ack(&ctx, owner);
