@@ -40,6 +40,7 @@ struct store {
     struct trackers *trackers;
     struct timers *timers;
     struct seen_table seen;
+    struct pool lanes;
     uint32_t pending; /* in lanes */
     uint32_t queued;  /* of these: not in flight */
     uint64_t pending_bytes;

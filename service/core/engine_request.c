@@ -221,7 +221,9 @@ static void refuse_reply_topic(struct engine *e, const struct incoming *in)
 
 void engine_take_request(struct engine *e, struct incoming *in)
 {
-    in->default_topic = (struct buffer){0};
+    uint8_t room[TOPIC_ROOM];
+
+    in->default_topic = buffer_in(room, sizeof room);
     e->counters.requests++;
     e->counters.requests_retained += in->message->retain;
     make_default_topic(e, in->action, &in->default_topic);

@@ -11,6 +11,8 @@
 
 enum { TIMER_DEADLINE = 1, TIMER_DRAIN = 2 };
 
+enum { TOPIC_ROOM = 256, ECHO_ROOM = 256 }; /* on the stack: longer ones are allocated */
+
 struct engine {
     const struct engine_config *config;
     struct engine_effects effects;
@@ -27,6 +29,9 @@ struct engine {
     struct tracker *dirty_head; /* states to be published, oldest first */
     struct tracker *dirty_tail;
     struct timer drain;
+    struct buffer record; /* these three are of whoever fills them, until the next one does */
+    struct buffer command_topic;
+    struct buffer payload;
     struct counters counters;
     uint64_t next_id;
     uint32_t presence_epoch;

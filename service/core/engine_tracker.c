@@ -117,7 +117,8 @@ static bool topic_is_own(const struct engine *e, const struct profile *profile, 
     const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, owner->tracker_id) : NULL;
     const struct command command = {.output = (int32_t)owner->output};
     struct template_input input = {.tracker_id = owner->tracker_id};
-    struct buffer own = {0};
+    uint8_t room[TOPIC_ROOM];
+    struct buffer own = buffer_in(room, sizeof room);
     bool same;
 
     if (tracker)
@@ -343,15 +344,15 @@ void engine_mark_dirty(struct engine *e, struct tracker *tracker)
 
 static void journal_states(struct engine *e, const struct tracker *tracker)
 {
-    struct buffer record = {0};
+    struct buffer *record = &e->record;
 
-    buffer_put_u8(&record, RECORD_VERSION);
-    buffer_put_be(&record, tracker->states.known, 8);
-    buffer_put_be(&record, tracker->states.on, 8);
-    buffer_put_be(&record, (uint64_t)tracker->states.updated_at_ms, 8);
-    buffer_put_u8(&record, tracker->outputs);
-    e->effects.journal_put(e->effects.ctx, JOURNAL_STATES, (uint64_t)tracker->id, buffer_bytes(&record));
-    buffer_release(&record);
+    buffer_clear(record);
+    buffer_put_u8(record, RECORD_VERSION);
+    buffer_put_be(record, tracker->states.known, 8);
+    buffer_put_be(record, tracker->states.on, 8);
+    buffer_put_be(record, (uint64_t)tracker->states.updated_at_ms, 8);
+    buffer_put_u8(record, tracker->outputs);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_STATES, (uint64_t)tracker->id, buffer_bytes(record));
 }
 
 void engine_note_states(struct engine *e, const struct pending *p)

@@ -10,7 +10,13 @@ void store_init(struct store *s, const struct store_client *client, struct track
     seen_init(&s->seen);
 }
 
-static void release_lane(struct lane *lane)
+static void free_lane(struct store *s, struct lane *lane)
+{
+    lane->tracker->lane = NULL;
+    pool_give(&s->lanes, lane, sizeof *lane);
+}
+
+static void release_lane(struct store *s, struct lane *lane)
 {
     while (lane->head) {
         struct pending *p = lane->head;
@@ -20,7 +26,7 @@ static void release_lane(struct lane *lane)
     }
     if (lane->in_flight)
         pending_free(lane->in_flight);
-    lane->in_flight = NULL;
+    free_lane(s, lane);
 }
 
 void store_release(struct store *s)
@@ -30,20 +36,19 @@ void store_release(struct store *s)
 
     while ((tracker = map_next(&s->trackers->by_id, &at))) {
         if (tracker->lane)
-            release_lane(tracker->lane);
+            release_lane(s, tracker->lane);
     }
     seen_release(&s->seen);
+    pool_release(&s->lanes);
 }
 
 /* --- lanes --- */
 
-static struct lane *lane_get(struct tracker *tracker)
+static struct lane *lane_get(struct store *s, struct tracker *tracker)
 {
     if (!tracker->lane) {
-        tracker->lane = calloc(1, sizeof *tracker->lane);
-        CHECK(tracker->lane);
-        tracker->lane->tracker = tracker;
-        tracker->lane->quarantine.kind = STORE_TIMER_QUARANTINE;
+        tracker->lane = pool_take(&s->lanes, sizeof *tracker->lane);
+        *tracker->lane = (struct lane){.tracker = tracker, .quarantine.kind = STORE_TIMER_QUARANTINE};
     }
     return tracker->lane;
 }
@@ -54,8 +59,7 @@ static void lane_free_if_idle(struct store *s, struct lane *lane)
 
     if (lane->in_flight || lane->head || lane->quarantine.place || lane->pumping)
         return;
-    tracker->lane = NULL;
-    free(lane);
+    free_lane(s, lane);
     trackers_forget_if_idle(s->trackers, tracker);
 }
 
@@ -185,7 +189,7 @@ static void remember(struct store *s, const struct pending *p, enum seen_state s
 
 static void enter_lane(struct store *s, struct pending *p)
 {
-    struct lane *lane = lane_get(trackers_get(s->trackers, p->tracker_id));
+    struct lane *lane = lane_get(s, trackers_get(s->trackers, p->tracker_id));
 
     s->pending++;
     s->pending_bytes += pending_bytes(p);
@@ -292,5 +296,5 @@ void store_recover_answer(struct store *s, const struct pending *p, uint64_t exp
 
 void store_recover_quarantine(struct store *s, int32_t tracker_id, uint64_t until_ms)
 {
-    timers_set(s->timers, &lane_get(trackers_get(s->trackers, tracker_id))->quarantine, until_ms);
+    timers_set(s->timers, &lane_get(s, trackers_get(s->trackers, tracker_id))->quarantine, until_ms);
 }

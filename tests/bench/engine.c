@@ -1,6 +1,7 @@
 /* What the engine costs alone, of processor time, at the load of tests/support/engine_load.h.
  *
- *     engine [ROUNDS]    one line of JSON; every figure is the median of so many rounds
+ *     engine [ROUNDS]           one line of JSON; every figure is the median of so many rounds
+ *     engine LOAD N [WARM_UP]   nothing but N requests of one load, for a profiler to look at, in counted_run()
  *
  * requests_per_s: decoded requests and acks in, effects out. In it: the topics of both, the reply topic's policy, the
  *     checks, the dedup key over the payload, lanes, the command rendered as MessagePack, the journal with its commits,
@@ -153,12 +154,52 @@ static void print_phases(const char *name, const struct figures *f, const char *
            end);
 }
 
+/* --- for a profiler --- */
+
+static const struct {
+    const char *name;
+    struct load_options options;
+} loads[] = {
+    {"decoded", {.device = LOAD_MSGPACK, .decoded = true}},
+    {"json", {.device = LOAD_JSON}},
+    {"msgpack", {.device = LOAD_MSGPACK}},
+    {"text", {.device = LOAD_TEXT}},
+};
+
+/* Has a name of its own so that a profiler finds it. */
+__attribute__((noinline)) void counted_run(struct engine_load *l, unsigned count);
+
+void counted_run(struct engine_load *l, unsigned count)
+{
+    engine_load_run(l, count);
+}
+
+static int run_one(const char *name, unsigned count, unsigned warm_up)
+{
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        struct engine_load *l;
+
+        if (strcmp(name, loads[i].name) != 0)
+            continue;
+        l = engine_load_new(&loads[i].options);
+        engine_load_run(l, warm_up);
+        counted_run(l, count);
+        CHECK(engine_load_is_sound(l));
+        engine_load_free(l);
+        return 0;
+    }
+    fprintf(stderr, "no such load: %s\n", name);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     const struct load_options decoded = {.device = LOAD_MSGPACK, .decoded = true};
     struct figures json;
     struct figures msgpack;
 
+    if (argc > 2)
+        return run_one(argv[1], (unsigned)atoi(argv[2]), argc > 3 ? (unsigned)atoi(argv[3]) : LOAD_WARM_UP);
     if (argc > 1)
         rounds = (unsigned)atoi(argv[1]);
     CHECK(rounds > 0 && rounds <= ROUNDS_MAX);
