@@ -35,15 +35,44 @@ struct digest digest_of(struct bytes data)
     return finish(ctx);
 }
 
+/* Small runs are gathered: an update costs as much as hashing a hundred bytes. */
+struct gathered {
+    EVP_MD_CTX *ctx;
+    size_t len;
+    uint8_t bytes[512];
+};
+
+static void flush(struct gathered *g)
+{
+    CHECK(EVP_DigestUpdate(g->ctx, g->bytes, g->len));
+    g->len = 0;
+}
+
+static void gather(struct gathered *g, const void *data, size_t len)
+{
+    if (len > sizeof g->bytes - g->len)
+        flush(g);
+    if (len > sizeof g->bytes) {
+        CHECK(EVP_DigestUpdate(g->ctx, data, len));
+        return;
+    }
+    if (len)
+        memcpy(g->bytes + g->len, data, len);
+    g->len += len;
+}
+
 struct digest digest_of_parts(const struct bytes *parts, size_t count)
 {
-    EVP_MD_CTX *ctx = start();
+    struct gathered g;
 
+    g.ctx = start();
+    g.len = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t len = parts[i].len;
 
-        CHECK(EVP_DigestUpdate(ctx, &len, sizeof len));
-        CHECK(EVP_DigestUpdate(ctx, parts[i].data, parts[i].len));
+        gather(&g, &len, sizeof len);
+        gather(&g, parts[i].data, parts[i].len);
     }
-    return finish(ctx);
+    flush(&g);
+    return finish(g.ctx);
 }

@@ -29,6 +29,8 @@ struct engine {
     struct tracker *dirty_head; /* states to be published, oldest first */
     struct tracker *dirty_tail;
     struct timer drain;
+    const struct judgement *judged; /* of the request that is being submitted, good for a turn at once; else NULL */
+    uint64_t judged_id;
     struct buffer record; /* these three are of whoever fills them, until the next one does */
     struct buffer command_topic;
     struct buffer payload;
@@ -69,7 +71,6 @@ struct incoming {
     struct request request;
     enum encoding encoding;
     bool readable; /* the payload is an object of the encoding: `request` holds what it says */
-    struct buffer default_topic;
     struct bytes reply_topic;
 };
 
@@ -83,7 +84,6 @@ void engine_request(struct engine *e, struct bytes action, const struct engine_m
 struct ack_context {
     struct engine *e;
     const struct engine_message *message;
-    struct tracker *tracker; /* NULL: nothing is known of it */
     int32_t tracker_id;
     struct pending *in_flight; /* NULL: none, or its acks come elsewhere */
     bool shared;               /* other trackers have this topic, too: what is not ours may be theirs */

@@ -19,7 +19,7 @@ static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *w
 static void ignore_stray(struct ack_context *ctx, uint64_t id)
 {
     struct counters *counters = &ctx->e->counters;
-    const struct tracker *tracker = ctx->tracker;
+    const struct tracker *tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id);
     bool of_last = tracker && tracker->last_command_id && (id == 0 || id == tracker->last_command_id) &&
                    !(tracker->lane && tracker->lane->in_flight && id == 0);
 
@@ -92,7 +92,6 @@ void engine_take_reading(void *arg, const struct ack_reading *reading)
     } else if (p && p->state == PENDING_SENT && is_of(p, reading, id, ctx->shared)) {
         ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
         complete(ctx->e, p, reading->kind);
-        ctx->tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id); /* it may have gone with its lane */
     } else if (!ctx->shared && !is_report(ctx, reading)) {
         ignore_stray(ctx, id);
     }
@@ -133,10 +132,11 @@ struct ack_context engine_ack_context(struct engine *e, const struct engine_mess
                                       bool shared)
 {
     struct ack_context ctx = {.e = e, .message = message, .tracker_id = owner->tracker_id, .shared = shared};
+    const struct tracker *tracker;
 
-    ctx.tracker = trackers_find(&e->trackers, owner->tracker_id);
-    if (ctx.tracker && ctx.tracker->lane)
-        ctx.in_flight = ctx.tracker->lane->in_flight;
+    tracker = trackers_find(&e->trackers, owner->tracker_id);
+    if (tracker && tracker->lane)
+        ctx.in_flight = tracker->lane->in_flight;
     return ctx;
 }
 

@@ -74,17 +74,22 @@ static int render_and_stage(struct engine *e, struct pending *p, const struct ju
 void engine_turn(void *ctx, struct pending *p)
 {
     struct engine *e = ctx;
-    struct judgement j = engine_judgement(e, p);
-    enum code code;
+    struct judgement again;
+    const struct judgement *j = e->judged;
+    enum code code = CODE_SUCCESS;
     int r;
 
     p->started_ms = e->now.mono_ms;
-    code = judge_again(&j); /* also fills in what the judgement at its arrival found */
+    if (!j || e->judged_id != p->id) {
+        again = engine_judgement(e, p);
+        code = judge_again(&again); /* also fills in what the judgement at its arrival found */
+        j = &again;
+    }
     if (code != CODE_SUCCESS)
         engine_settle(e, p, code, OUTCOME_NOT_SENT);
     else if (p->deadline_ms <= e->now.mono_ms)
         engine_settle(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT);
-    else if ((r = render_and_stage(e, p, &j)) < 0)
+    else if ((r = render_and_stage(e, p, j)) < 0)
         engine_settle(e, p, r == -EDOM ? CODE_NOT_SUPPORTED : CODE_WRONG_STATUS, OUTCOME_NOT_SENT);
 }
 

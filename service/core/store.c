@@ -187,13 +187,14 @@ static void remember(struct store *s, const struct pending *p, enum seen_state s
     seen_limit_refused(&s->seen, s->limits.refused_max);
 }
 
-static void enter_lane(struct store *s, struct pending *p)
+static struct lane *enter_lane(struct store *s, struct pending *p)
 {
     struct lane *lane = lane_get(s, trackers_get(s->trackers, p->tracker_id));
 
     s->pending++;
     s->pending_bytes += pending_bytes(p);
     lane_append(s, lane, p);
+    return lane;
 }
 
 /* For its redeliveries; what is pending or answered under the same key counts more. */
@@ -209,6 +210,7 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
 {
     const struct store_client *client = &s->client;
     const struct seen *same = find_same(s, p);
+    struct lane *lane;
 
     if (same && same->state == SEEN_PENDING) {
         client->submitted(client->ctx, p, SUBMIT_PENDING, CODE_SUCCESS, OUTCOME_SUCCESS);
@@ -226,9 +228,16 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
         return;
     }
     remember(s, p, SEEN_PENDING, now_ms);
-    enter_lane(s, p);
+    lane = enter_lane(s, p);
     client->submitted(client->ctx, p, SUBMIT_NEW, CODE_SUCCESS, OUTCOME_SUCCESS);
-    lane_pump(s, trackers_find(s->trackers, p->tracker_id)->lane);
+    lane_pump(s, lane);
+}
+
+bool store_gives_turn(const struct store *s, const struct pending *p)
+{
+    const struct lane *lane = p->tracker->lane;
+
+    return lane->head == p && lane_may_start(s, lane) && !lane->pumping;
 }
 
 /* --- complete --- */
@@ -271,8 +280,7 @@ void store_recover(struct store *s, struct pending *p)
     struct lane *lane;
 
     remember(s, p, SEEN_PENDING, 0);
-    enter_lane(s, p);
-    lane = p->tracker->lane;
+    lane = enter_lane(s, p);
     if (p->state != PENDING_SENT)
         return;
     CHECK(!lane->in_flight);

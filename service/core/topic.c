@@ -21,13 +21,24 @@ static bool point_is_allowed(uint32_t point)
     return !control && !non_character && point != '+' && point != '#';
 }
 
+static bool ascii_is_allowed(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7F && c != '+' && c != '#';
+}
+
 bool topic_text_is_safe(struct bytes text)
 {
     size_t len;
 
+    size_t ascii = 0;
+
+    while (ascii < text.len && ascii_is_allowed(text.data[ascii]))
+        ascii++;
+    if (ascii == text.len)
+        return true; /* nearly all */
     if (!bytes_are_utf8(text))
         return false;
-    for (size_t i = 0; i < text.len; i += len) {
+    for (size_t i = ascii; i < text.len; i += len) {
         if (!point_is_allowed(point_at(text.data + i, &len)))
             return false;
     }
