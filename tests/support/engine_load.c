@@ -9,7 +9,7 @@
 
 #define HASH "a6aa75587e5c59c32d347da438505fc3"
 
-enum { FIRST_TRACKER = 200001, JOURNAL_BYTES = 64 * 1024 * 1024, COMMAND_ROOM = 128, STATE_LATEST_MS = 3000 };
+enum { FIRST_TRACKER = 200001, JOURNAL_BYTES = 16 * 1024 * 1024, COMMAND_ROOM = 128, STATE_LATEST_MS = 3000 };
 
 /* A command that waits for its ack. */
 struct waiting {

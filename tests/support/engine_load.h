@@ -12,7 +12,7 @@
 enum {
     LOAD_TRACKERS = 1000,
     LOAD_TURN = 32,
-    LOAD_WINDOW_MS = 500,
+    LOAD_WINDOW_MS = 100,
     LOAD_WARM_UP = 2 * LOAD_WINDOW_MS * LOAD_TURN, /* requests until it is steady */
 };
 
