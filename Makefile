@@ -108,7 +108,7 @@ $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 $(BUILD)/tests/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c17 $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
-$(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so
+$(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so $(BUILD)/tests/alloc_count.so
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core

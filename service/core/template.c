@@ -28,6 +28,8 @@ struct bytes template_var(const char *vars, const char *name, size_t len)
 
 /* --- numbers --- */
 
+enum { TEXT_ROOM = 256 }; /* on the stack: longer texts are allocated */
+
 enum { DIGITS_MAX = WIDTH_MAX + 24 };
 
 static void put_digits(struct buffer *out, uint64_t value, unsigned base, const char *alphabet, size_t width)
@@ -297,7 +299,8 @@ const struct choice *template_replacement(const struct template *t, const struct
 
 static int put_replaced(const struct op *op, const struct rendering *r)
 {
-    struct buffer subject = {0};
+    uint8_t subject_room[TEXT_ROOM];
+    struct buffer subject = buffer_in(subject_room, sizeof subject_room);
     int e = template_put_value(&subject, &op->value, r->input);
 
     for (size_t i = 0; i < subject.len && e == 0;) {
@@ -342,7 +345,8 @@ static size_t place_of(const struct rendering *r, const struct op *op, uint8_t p
 /* The digits of a length move everything behind them. */
 static void put_len(struct rendering *r, const struct op *op)
 {
-    struct buffer digits = {0};
+    uint8_t digits_room[TEXT_ROOM];
+    struct buffer digits = buffer_in(digits_room, sizeof digits_room);
     size_t at = r->spans[op->span];
     size_t behind = r->out->len - at;
 
