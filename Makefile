@@ -123,7 +123,8 @@ $(BUILD)/obj/tests/bench/render.o: CPPFLAGS += -Iservice
 
 # The engine alone, under the load that the tests have too.
 $(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/support/engine_load.o \
-    $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
+    $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/obj/tests/support/alloc_watch.o \
+    $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_core)
 $(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice

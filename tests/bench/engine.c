@@ -10,16 +10,18 @@
  * phases_ns: decode: reading request and ack; render: the command; reply: its encoding, each measured by itself;
  *     journal: what the load takes more with it than without; validate: what is left of the whole.
  * codec_…_us: decode, render and reply together.
+ * allocations_per_request: of the whole in MessagePack, in JSON and with a device of text, jansson's own left aside.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
+#include "support/alloc_watch.h"
 #include "support/engine_load.h"
 #include "wire/reply.h"
 
-enum { REQUESTS = 200000, CODEC_TURNS = 100000, ROUNDS_MAX = 99 };
+enum { REQUESTS = 200000, CODEC_TURNS = 100000, COUNTED = 3200, ROUNDS_MAX = 99 };
 
 static unsigned rounds = 7;
 
@@ -71,6 +73,21 @@ static double load_ns(const struct load_options *options)
     CHECK(engine_load_is_sound(l));
     engine_load_free(l);
     return ns;
+}
+
+/* --- allocations --- */
+
+static double allocations_of(enum load_device device)
+{
+    struct engine_load *l = engine_load_new(&(struct load_options){.device = device});
+    unsigned long before;
+
+    engine_load_run(l, LOAD_WARM_UP);
+    before = alloc_watch_count();
+    engine_load_run(l, COUNTED);
+    before = alloc_watch_count() - before;
+    engine_load_free(l);
+    return (double)before / COUNTED;
 }
 
 /* --- the codec --- */
@@ -203,13 +220,16 @@ int main(int argc, char **argv)
     if (argc > 1)
         rounds = (unsigned)atoi(argv[1]);
     CHECK(rounds > 0 && rounds <= ROUNDS_MAX);
+    alloc_watch_without_jansson();
     json = measure(LOAD_JSON);
     msgpack = measure(LOAD_MSGPACK);
     printf("{\"requests_per_s\": %.0f, \"whole_json_per_s\": %.0f, \"whole_msgpack_per_s\": %.0f, \"phases_ns\": {",
            1e9 / load_ns(&decoded), 1e9 / json.whole, 1e9 / msgpack.whole);
     print_phases("json", &json, ", ");
     print_phases("msgpack", &msgpack, "}, ");
-    printf("\"codec_json_us\": %.2f, \"codec_msgpack_us\": %.2f}\n", (json.decode + json.render + json.reply) / 1000,
+    printf("\"codec_json_us\": %.2f, \"codec_msgpack_us\": %.2f, ", (json.decode + json.render + json.reply) / 1000,
            (msgpack.decode + msgpack.render + msgpack.reply) / 1000);
+    printf("\"allocations_per_request\": %g}\n",
+           allocations_of(LOAD_MSGPACK) + allocations_of(LOAD_JSON) + allocations_of(LOAD_TEXT));
     return 0;
 }
