@@ -126,7 +126,7 @@ $(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/supp
     $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/obj/tests/support/alloc_watch.o \
     $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_core)
+	$(CC) -o $@ $^ $(LDFLAGS) -Wl,--wrap=getrandom $(LIBS_core)
 $(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice
 
 # LMDB is what the journal is measured against.
@@ -172,6 +172,7 @@ help:
 	@echo 'make test       install what is missing, build, and run all tests'
 	@echo 'make            build the programs into build/'
 	@echo 'make bench      measure against a bare forwarder, side by side'
+	@echo 'make bench-instructions  what the engine executes for a request must not grow by 5 %'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make sim        the service in simulated time, with faults drawn from a seed: SEED=… STEPS=…'
@@ -303,6 +304,12 @@ bench: deps-bench
 	@$(BUILD)/bench/journal $(BUILD)
 	@BUILD=$(BUILD) tests/bench/render.sh
 	@BUILD=$(BUILD) tests/bench/run.sh
+
+# What the engine executes for a request, counted by callgrind: compared with tests/bench/instructions.
+.PHONY: bench-instructions
+bench-instructions: deps-valgrind
+	@$(MAKE) --no-print-directory -s $(BUILD)/bench/engine
+	@CC=$(CC) tests/bench/instructions.sh $(BUILD)
 
 # Says its seed; SEED= replays the plan. Shorter: make chaos SERVICE_KILLS=20 BROKER_KILLS=5
 .PHONY: chaos
