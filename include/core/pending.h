@@ -55,7 +55,7 @@ struct pending {
     struct bytes echo;          /* what its ack repeats */
     struct buffer partial;      /* of an ack, whose rest is to come */
     uint64_t confirmed;         /* bit n: output n + 1 was reported as the command wants it */
-    struct tracker *tracker;    /* while it is in a lane */
+    struct tracker *tracker;    /* while it is in a lane; NULL before: it has not been looked for */
     struct pending *next;       /* in its lane's queue */
     struct pending *next_fresh; /* in the list of those whose first record is not committed */
     struct pending **prev_fresh;

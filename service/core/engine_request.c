@@ -189,8 +189,10 @@ static void set_deadline(struct engine *e, struct pending *p, const struct profi
 /* Checks 6 to 17 and the way into the store. */
 static void judge_and_submit(struct engine *e, struct pending *p, const struct engine_message *message)
 {
-    struct judgement j = engine_judgement(e, p);
+    struct judgement j;
 
+    p->tracker = trackers_find(&e->trackers, p->tracker_id);
+    j = engine_judgement(e, p);
     p->code = judge_request(&j);
     p->user_id = j.user ? j.user->id : 0;
     p->took_token = j.token_taken;

@@ -167,8 +167,7 @@ static const struct seen *find_same(const struct store *s, const struct pending 
 
 static bool has_room(const struct store *s, const struct pending *p)
 {
-    const struct tracker *tracker = trackers_find(s->trackers, p->tracker_id);
-    const struct lane *lane = tracker ? tracker->lane : NULL;
+    const struct lane *lane = p->tracker ? p->tracker->lane : NULL;
     bool waits = s->held || (lane && (lane->head || !lane_may_start(s, lane)));
 
     if (waits && lane && lane->queued >= s->limits.tracker_queue_max)
@@ -189,7 +188,7 @@ static void remember(struct store *s, const struct pending *p, enum seen_state s
 
 static struct lane *enter_lane(struct store *s, struct pending *p)
 {
-    struct lane *lane = lane_get(s, trackers_get(s->trackers, p->tracker_id));
+    struct lane *lane = lane_get(s, p->tracker ? p->tracker : trackers_get(s->trackers, p->tracker_id));
 
     s->pending++;
     s->pending_bytes += pending_bytes(p);
@@ -220,6 +219,8 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
         client->submitted(client->ctx, p, SUBMIT_ANSWERED, same->code, same->outcome);
         return;
     }
+    if (!p->tracker)
+        p->tracker = trackers_find(s->trackers, p->tracker_id);
     if (p->code == CODE_SUCCESS && !has_room(s, p))
         p->code = CODE_QUEUE_ERROR;
     if (p->code != CODE_SUCCESS) {

@@ -30,27 +30,44 @@ struct bytes template_var(const char *vars, const char *name, size_t len)
 
 enum { TEXT_ROOM = 256 }; /* on the stack: longer texts are allocated */
 
-enum { DIGITS_MAX = WIDTH_MAX + 24 };
+enum { DIGITS_MAX = 20 }; /* of 64 bits */
 
-static void put_digits(struct buffer *out, uint64_t value, unsigned base, const char *alphabet, size_t width)
+static void put_padded(struct buffer *out, struct bytes digits, size_t width)
+{
+    for (size_t len = digits.len; len < width; len++)
+        buffer_put_u8(out, '0');
+    buffer_put(out, digits);
+}
+
+static void put_decimal(struct buffer *out, uint64_t value, size_t width)
 {
     char digits[DIGITS_MAX];
     size_t at = sizeof digits;
 
     do {
-        digits[--at] = alphabet[value % base];
-        value /= base;
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
     } while (value);
-    while (sizeof digits - at < width)
-        digits[--at] = '0';
-    buffer_put(out, bytes_of(digits + at, sizeof digits - at));
+    put_padded(out, bytes_of(digits + at, sizeof digits - at), width);
+}
+
+static void put_hex(struct buffer *out, uint64_t value, const char *alphabet, size_t width)
+{
+    char digits[DIGITS_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = alphabet[value % 16];
+        value /= 16;
+    } while (value);
+    put_padded(out, bytes_of(digits + at, sizeof digits - at), width);
 }
 
 static void put_time(struct buffer *out, uint64_t seconds)
 {
     uint64_t minutes = seconds / 60;
 
-    put_digits(out, minutes / 60 % 24 * 10000 + minutes % 60 * 100 + seconds % 60, 10, "0123456789", 6);
+    put_decimal(out, minutes / 60 % 24 * 10000 + minutes % 60 * 100 + seconds % 60, 6);
 }
 
 static void put_number(struct buffer *out, const struct number_format *format, uint64_t value)
@@ -63,10 +80,11 @@ static void put_number(struct buffer *out, const struct number_format *format, u
         put_time(out, shifted);
     } else if (format->base == 'd' && (int64_t)shifted < 0) {
         buffer_put_u8(out, '-');
-        put_digits(out, -shifted, 10, "0123456789", format->width ? format->width - 1u : 0);
+        put_decimal(out, -shifted, format->width ? format->width - 1u : 0);
+    } else if (format->base == 'd') {
+        put_decimal(out, shifted, format->width);
     } else {
-        put_digits(out, shifted, format->base == 'd' ? 10 : 16,
-                   format->base == 'X' ? "0123456789ABCDEF" : "0123456789abcdef", format->width);
+        put_hex(out, shifted, format->base == 'X' ? "0123456789ABCDEF" : "0123456789abcdef", format->width);
     }
 }
 
