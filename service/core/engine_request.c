@@ -251,6 +251,7 @@ void engine_take_request(struct engine *e, struct incoming *in)
         take_request(e, in);
     else
         refuse_reply_topic(e, in);
+    in->reply_topic = (struct bytes){0};
     buffer_release(&topic);
 }
 

@@ -10,7 +10,7 @@ static struct bytes copy_run(uint8_t **at, struct bytes from)
 {
     struct bytes copy = {from.data ? *at : NULL, from.len};
 
-    if (from.len)
+    if (from.data && from.len)
         memcpy(*at, from.data, from.len);
     *at += from.len;
     return copy;
@@ -61,7 +61,8 @@ static void put_run(struct buffer *out, struct bytes run)
 {
     buffer_put_u8(out, run.data != NULL);
     buffer_put_be(out, run.len, 4);
-    buffer_put(out, run);
+    if (run.data)
+        buffer_put(out, run);
 }
 
 static struct bytes take_run(struct reader *r)
