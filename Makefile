@@ -107,7 +107,7 @@ $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 $(BUILD)/tests/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c17 $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
-$(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so
+$(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so $(BUILD)/tests/alloc_count.so
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core
@@ -119,6 +119,14 @@ $(BUILD)/bench/render: $(BUILD)/obj/tests/bench/render.o $(BUILD)/obj/service/ou
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
 $(BUILD)/obj/tests/bench/render.o: CPPFLAGS += -Iservice
+
+# The engine alone, under the load that the tests have too.
+$(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/support/engine_load.o \
+    $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/obj/tests/support/alloc_watch.o \
+    $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -Wl,--wrap=getrandom $(LIBS_core)
+$(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice
 
 # LMDB is what the journal is measured against.
 $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libbase.a
@@ -175,6 +183,7 @@ help:
 	@echo 'make            build the programs into build/'
 	@echo 'make bench      measure against a bare forwarder and a peer on mqtt.js, side by side; QUICK=1 in a minute'
 	@echo 'make bench-render, make bench-journal: what profiles cost, and the journal next to others'
+	@echo 'make bench-instructions  what the engine executes for a request must not grow by 5 %'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make sim        the service in simulated time, with faults drawn from a seed: SEED=… STEPS=…'
@@ -325,6 +334,12 @@ bench-render: deps-bench
 bench-journal: deps-bench
 	@$(MAKE) --no-print-directory -s $(BUILD)/bench/journal
 	@$(BUILD)/bench/journal $(BUILD)
+
+# What the engine executes for a request, counted by callgrind: compared with tests/bench/instructions.
+.PHONY: bench-instructions
+bench-instructions: deps-valgrind
+	@$(MAKE) --no-print-directory -s $(BUILD)/bench/engine
+	@CC=$(CC) tests/bench/instructions.sh $(BUILD)
 
 # Says its seed; SEED= replays the plan. Shorter: make chaos SERVICE_KILLS=20 BROKER_KILLS=5
 .PHONY: chaos

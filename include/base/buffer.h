@@ -3,22 +3,63 @@
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
+#include <endian.h>
+
 #include "base/bytes.h"
 
 struct buffer {
     uint8_t *data;
     size_t len;
     size_t size;
+    const uint8_t *lent; /* memory of the caller's that it began in; NULL: none */
 };
 
-/* Makes room for this many more bytes and returns where they go; buffer.len is the caller's to advance. */
-uint8_t *buffer_room(struct buffer *b, size_t more);
+/* An empty one that begins in an array of the caller's, and allocates only where that is too small. It is released like
+ * any other, before the array is gone. */
+static inline struct buffer buffer_in(uint8_t *room, size_t size)
+{
+    return (struct buffer){.data = room, .size = size, .lent = room};
+}
 
-void buffer_put(struct buffer *b, struct bytes bytes);
-void buffer_put_text(struct buffer *b, const char *text);
-void buffer_put_u8(struct buffer *b, uint8_t value);
-void buffer_put_be(struct buffer *b, uint64_t value, size_t width); /* the low `width` bytes, big-endian */
-void buffer_put_number(struct buffer *b, int64_t value);            /* in decimal */
+/* Makes room for this many more bytes. */
+void buffer_grow(struct buffer *b, size_t more);
+
+/* Likewise, and returns where they go; buffer.len is the caller's to advance. */
+static inline uint8_t *buffer_room(struct buffer *b, size_t more)
+{
+    if (b->size - b->len < more)
+        buffer_grow(b, more);
+    return b->data + b->len;
+}
+
+static inline void buffer_put(struct buffer *b, struct bytes bytes)
+{
+    if (bytes.len)
+        memcpy(buffer_room(b, bytes.len), bytes.data, bytes.len);
+    b->len += bytes.len;
+}
+
+static inline void buffer_put_text(struct buffer *b, const char *text)
+{
+    buffer_put(b, bytes_of_text(text));
+}
+
+static inline void buffer_put_u8(struct buffer *b, uint8_t value)
+{
+    *buffer_room(b, 1) = value;
+    b->len++;
+}
+
+/* The low `width` bytes, big-endian; at most 8. */
+static inline void buffer_put_be(struct buffer *b, uint64_t value, size_t width)
+{
+    uint64_t bytes = width ? htobe64(value << (64 - 8 * width)) : 0;
+
+    memcpy(buffer_room(b, width), &bytes, width);
+    b->len += width;
+}
+
+void buffer_put_number(struct buffer *b, int64_t value); /* in decimal */
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Empties it and keeps the memory. */

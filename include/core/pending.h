@@ -22,7 +22,8 @@ struct request_key {
     uint8_t bytes[REQUEST_KEY_SIZE];
 };
 
-/* Where a reply goes and what it carries back. Owns its topic and correlation. */
+/* Where a reply goes and what it carries back. Topic and correlation lie behind the request, in the
+ * same memory. */
 struct route {
     struct bytes topic;
     struct bytes correlation; /* data NULL: none */
@@ -51,10 +52,10 @@ struct pending {
     uint64_t started_ms;        /* monotonic: left the queue */
     uint64_t sent_ms;           /* monotonic: handed to the broker */
     struct profile *profile;    /* counted; from its turn on */
-    struct bytes echo;          /* what its ack repeats; owned */
+    struct bytes echo;          /* what its ack repeats */
     struct buffer partial;      /* of an ack, whose rest is to come */
     uint64_t confirmed;         /* bit n: output n + 1 was reported as the command wants it */
-    struct tracker *tracker;    /* while it is in a lane */
+    struct tracker *tracker;    /* while it is in a lane; NULL before: it has not been looked for */
     struct pending *next;       /* in its lane's queue */
     struct pending *next_fresh; /* in the list of those whose first record is not committed */
     struct pending **prev_fresh;
@@ -69,6 +70,9 @@ void pending_free(struct pending *p);
 
 /* Bytes of memory that it holds. */
 size_t pending_bytes(const struct pending *p);
+
+/* What its ack will repeat, which it has a copy of; once. */
+void pending_set_echo(struct pending *p, struct bytes echo);
 
 /* The reply that its code and outcome make. */
 void pending_encode_reply(const struct pending *p, struct buffer *out);

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "base/map.h"
+#include "base/pool.h"
 #include "core/pending.h"
 
 enum seen_state { SEEN_PENDING, SEEN_ANSWERED, SEEN_REFUSED };
@@ -25,6 +26,7 @@ TAILQ_HEAD(seen_list, seen);
 
 struct seen_table {
     struct map by_key;
+    struct pool pool; /* of struct seen */
     struct seen_list answered;
     struct seen_list refused;
     size_t refused_count;

@@ -40,6 +40,7 @@ struct store {
     struct trackers *trackers;
     struct timers *timers;
     struct seen_table seen;
+    struct pool lanes;
     uint32_t pending; /* in lanes */
     uint32_t queued;  /* of these: not in flight */
     uint64_t pending_bytes;
@@ -55,6 +56,9 @@ void store_release(struct store *s); /* frees what it still holds */
 /* Has this request been seen, and is there room for it: in the tracker's queue, the pending table and the dedup table?
  * p->code says what the checks found: 0, or a refusal, which is remembered for redeliveries. */
 void store_submit(struct store *s, struct pending *p, uint64_t now_ms);
+
+/* In `submitted`, of a request that has its place in the lane: its turn comes before store_submit returns. */
+bool store_gives_turn(const struct store *s, const struct pending *p);
 
 /* p ends with p->code and p->outcome. quarantine_ms: for so long its lane starts nothing. */
 void store_complete(struct store *s, struct pending *p, uint32_t quarantine_ms, uint64_t now_ms);

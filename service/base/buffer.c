@@ -9,45 +9,20 @@
 /* Records, topics and payloads fit, so that most buffers allocate once. */
 enum { FIRST_SIZE = 512, PRINT_ROOM = 128 };
 
-uint8_t *buffer_room(struct buffer *b, size_t more)
+void buffer_grow(struct buffer *b, size_t more)
 {
-    if (b->size - b->len < more) {
-        size_t size = b->size ? b->size * 2 : FIRST_SIZE;
+    size_t size = b->size ? b->size * 2 : FIRST_SIZE;
+    bool is_lent = b->data && b->data == b->lent;
+    uint8_t *data;
 
-        while (size - b->len < more)
-            size *= 2;
-        b->data = realloc(b->data, size);
-        CHECK(b->data);
-        b->size = size;
-    }
-    return b->data + b->len;
-}
-
-void buffer_put(struct buffer *b, struct bytes bytes)
-{
-    if (bytes.len)
-        memcpy(buffer_room(b, bytes.len), bytes.data, bytes.len);
-    b->len += bytes.len;
-}
-
-void buffer_put_text(struct buffer *b, const char *text)
-{
-    buffer_put(b, bytes_of_text(text));
-}
-
-void buffer_put_u8(struct buffer *b, uint8_t value)
-{
-    *buffer_room(b, 1) = value;
-    b->len++;
-}
-
-void buffer_put_be(struct buffer *b, uint64_t value, size_t width)
-{
-    uint8_t *at = buffer_room(b, width);
-
-    for (size_t i = 0; i < width; i++)
-        at[i] = (uint8_t)(value >> (8 * (width - 1 - i)));
-    b->len += width;
+    while (size - b->len < more)
+        size *= 2;
+    data = realloc(is_lent ? NULL : b->data, size);
+    CHECK(data);
+    if (is_lent)
+        memcpy(data, b->data, b->len);
+    b->data = data;
+    b->size = size;
 }
 
 void buffer_put_number(struct buffer *b, int64_t value)
@@ -89,7 +64,8 @@ void buffer_clear(struct buffer *b)
 
 void buffer_release(struct buffer *b)
 {
-    free(b->data);
+    if (b->data != b->lent)
+        free(b->data);
     *b = (struct buffer){0};
 }
 

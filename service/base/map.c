@@ -86,10 +86,12 @@ void *map_remove(struct map *m, uint64_t key)
     size_t hole;
     void *value;
 
-    if (!map_find(m, key))
+    if (m->count == 0)
         return NULL;
     slot = probe(m, key);
     value = slot->value;
+    if (!value)
+        return NULL;
     hole = (size_t)(slot - m->slots);
     for (size_t at = next(m, hole); m->slots[at].value; at = next(m, at)) {
         /* An entry may move back into the hole unless its home lies behind the hole. */

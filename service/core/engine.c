@@ -42,6 +42,9 @@ void engine_free(struct engine *e)
     router_release(&e->router);
     registry_free(e->registry);
     profiles_free(e->profiles);
+    buffer_release(&e->record);
+    buffer_release(&e->command_topic);
+    buffer_release(&e->payload);
     free(e->model_profiles);
     free(e);
 }
@@ -109,13 +112,11 @@ static bool has_no_record(const struct engine *e, const struct pending *p)
 
 void engine_journal_request(struct engine *e, struct pending *p)
 {
-    struct buffer record = {0};
-
     if (has_no_record(e, p))
         return;
-    pending_to_record(p, e->now, &record);
-    e->effects.journal_put(e->effects.ctx, JOURNAL_REQUEST, p->id, buffer_bytes(&record));
-    buffer_release(&record);
+    buffer_clear(&e->record);
+    pending_to_record(p, e->now, &e->record);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_REQUEST, p->id, buffer_bytes(&e->record));
     link_unsaved(e, p);
 }
 
@@ -219,19 +220,19 @@ void engine_settle(struct engine *e, struct pending *p, enum code code, enum out
 
 static void journal_answer(struct engine *e, const struct pending *p)
 {
-    struct buffer record = {0};
+    struct buffer *record = &e->record;
 
     if (has_no_record(e, p))
         return;
-    buffer_put_u8(&record, RECORD_VERSION);
-    record_put_instant(&record, e->now);
-    buffer_put(&record, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
-    buffer_put_be(&record, p->code, 4);
-    buffer_put_u8(&record, (uint8_t)p->outcome);
-    buffer_put_be(&record, (uint32_t)p->tracker_id, 4);
-    buffer_put_be(&record, quarantine_ms(e, p, p->outcome), 4);
-    e->effects.journal_put(e->effects.ctx, JOURNAL_ANSWER, p->id, buffer_bytes(&record));
-    buffer_release(&record);
+    buffer_clear(record);
+    buffer_put_u8(record, RECORD_VERSION);
+    record_put_instant(record, e->now);
+    buffer_put(record, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
+    buffer_put_be(record, p->code, 4);
+    buffer_put_u8(record, (uint8_t)p->outcome);
+    buffer_put_be(record, (uint32_t)p->tracker_id, 4);
+    buffer_put_be(record, quarantine_ms(e, p, p->outcome), 4);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_ANSWER, p->id, buffer_bytes(record));
 }
 
 void engine_completed(void *ctx, struct pending *p)
@@ -248,7 +249,6 @@ void engine_completed(void *ctx, struct pending *p)
 
 void engine_finish(struct engine *e, struct pending *p, bool repeats)
 {
-    struct buffer payload = {0};
     struct engine_reply reply = {
         .id = p->id,
         .waits = p->committed || repeats,
@@ -259,11 +259,11 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats)
 
     p->state = PENDING_SETTLED;
     engine_journal_request(e, p);
-    pending_encode_reply(p, &payload);
-    reply.payload = buffer_bytes(&payload);
+    buffer_clear(&e->payload);
+    pending_encode_reply(p, &e->payload);
+    reply.payload = buffer_bytes(&e->payload);
     e->effects.reply(e->effects.ctx, &reply);
     e->counters.replies++;
-    buffer_release(&payload);
     unlink_unsaved(p);
     pending_free(p);
 }

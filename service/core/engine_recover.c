@@ -82,14 +82,16 @@ static void recover_turn(struct engine *e, struct pending *p, const struct regis
 {
     struct template_input input = registry_input(e->registry, registered);
     struct tracker *tracker = trackers_get(&e->trackers, p->tracker_id);
-    struct buffer echo = {0};
+    uint8_t room[ECHO_ROOM];
+    struct buffer echo = buffer_in(room, sizeof room);
 
     input.outputs = registered->outputs ? registered->outputs : (uint8_t)profile_outputs(p->profile, &input);
     input.states = &tracker->states;
     input.command = &p->command;
     tracker->outputs = input.outputs ? input.outputs : tracker->outputs;
     profile_render_echo(p->profile, &input, &echo);
-    p->echo = buffer_bytes(&echo);
+    pending_set_echo(p, buffer_bytes(&echo));
+    buffer_release(&echo);
 }
 
 /* No journal of ours holds two for one tracker; were it so, nobody would know how the earlier one has ended. */

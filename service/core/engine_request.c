@@ -3,16 +3,6 @@
 #include "base/check.h"
 #include "core/topic.h"
 
-/* A request on its way to being accepted, refused or dropped. */
-struct incoming {
-    const struct engine_message *message;
-    struct request request;
-    enum encoding encoding;
-    bool readable;
-    struct buffer default_topic;
-    struct bytes reply_topic;
-};
-
 /* --- reply topic --- */
 
 /* The configured default with {action} filled in. */
@@ -48,23 +38,38 @@ static bool is_listed(const struct engine *e, struct bytes topic)
     return e->config->reply_topic_count == 0;
 }
 
+static bool is_default(const struct engine *e, struct bytes action, struct bytes topic)
+{
+    uint8_t room[TOPIC_ROOM];
+    struct buffer own = buffer_in(room, sizeof room);
+    bool is;
+
+    make_default_topic(e, action, &own);
+    is = bytes_equal(topic, buffer_bytes(&own));
+    buffer_release(&own);
+    return is;
+}
+
 /* A requester must not make the service speak to a device, to itself, or where the operator does not want it to. */
 static bool reply_topic_is_allowed(const struct engine *e, const struct incoming *in)
 {
-    bool is_default = bytes_equal(in->reply_topic, buffer_bytes(&in->default_topic));
+    struct bytes topic = in->reply_topic;
 
-    return topic_is_publishable(in->reply_topic) && !is_own_topic(e, in->reply_topic) &&
-           !router_is_taken(&e->router, in->reply_topic) && (is_default || is_listed(e, in->reply_topic));
+    return topic_is_publishable(topic) && !is_own_topic(e, topic) && !router_is_taken(&e->router, topic) &&
+           (is_listed(e, topic) || is_default(e, in->action, topic));
 }
 
-static struct bytes choose_reply_topic(const struct incoming *in)
+/* Appends the default to `out` where it takes that. */
+static struct bytes choose_reply_topic(const struct engine *e, const struct incoming *in, struct buffer *out)
 {
     const struct request *request = &in->request;
 
     if (in->message->response_topic.data)
         return in->message->response_topic;
-    if (!in->readable || !request->has_response_topic)
-        return buffer_bytes(&in->default_topic);
+    if (!in->readable || !request->has_response_topic) {
+        make_default_topic(e, in->action, out);
+        return buffer_bytes(out);
+    }
     if (request->response_topic_len > REPLY_TOPIC_MAX)
         return (struct bytes){0}; /* never allowed */
     return bytes_of(request->response_topic, request->response_topic_len);
@@ -72,13 +77,16 @@ static struct bytes choose_reply_topic(const struct incoming *in)
 
 /* --- the request --- */
 
-static void read_payload(const struct engine *e, struct incoming *in, struct bytes action)
+void engine_read_request(const struct engine *e, struct bytes action, const struct engine_message *message,
+                         struct incoming *in)
 {
-    const struct engine_message *message = in->message;
-
+    in->message = message;
+    in->action = action;
+    in->readable = false;
+    in->request.bad = 0;
+    in->request.id = (struct request_id){0};
     in->encoding = encoding_of(message->content_type, message->payload);
     in->request.action = action_from_name(action);
-    in->request.id.kind = REQUEST_ID_NONE;
     if (message->payload.len <= e->config->request_bytes_max)
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
@@ -149,7 +157,7 @@ static void fill_pending(struct pending *p, const struct incoming *in)
 
 struct judgement engine_judgement(struct engine *e, const struct pending *p)
 {
-    const struct tracker *tracker = trackers_find(&e->trackers, p->tracker_id);
+    const struct tracker *tracker = p->tracker ? p->tracker : trackers_find(&e->trackers, p->tracker_id);
 
     return (struct judgement){
         .registry = e->registry,
@@ -181,14 +189,19 @@ static void set_deadline(struct engine *e, struct pending *p, const struct profi
 /* Checks 6 to 17 and the way into the store. */
 static void judge_and_submit(struct engine *e, struct pending *p, const struct engine_message *message)
 {
-    struct judgement j = engine_judgement(e, p);
+    struct judgement j;
 
+    p->tracker = trackers_find(&e->trackers, p->tracker_id);
+    j = engine_judgement(e, p);
     p->code = judge_request(&j);
     p->user_id = j.user ? j.user->id : 0;
     p->took_token = j.token_taken;
     if (p->code == CODE_SUCCESS)
         set_deadline(e, p, j.profile, message);
+    e->judged = &j;
+    e->judged_id = p->id;
     store_submit(&e->store, p, e->now.mono_ms);
+    e->judged = NULL;
 }
 
 static void refuse(struct engine *e, struct pending *p, enum code code)
@@ -226,20 +239,28 @@ static void refuse_reply_topic(struct engine *e, const struct incoming *in)
     engine_emit(e, &event);
 }
 
-void engine_request(struct engine *e, struct bytes action, const struct engine_message *message)
+void engine_take_request(struct engine *e, struct incoming *in)
 {
-    struct incoming in = {.message = message};
+    uint8_t room[TOPIC_ROOM];
+    struct buffer topic = buffer_in(room, sizeof room);
 
     e->counters.requests++;
-    e->counters.requests_retained += message->retain;
-    read_payload(e, &in, action);
-    make_default_topic(e, action, &in.default_topic);
-    in.reply_topic = choose_reply_topic(&in);
-    if (reply_topic_is_allowed(e, &in))
-        take_request(e, &in);
+    e->counters.requests_retained += in->message->retain;
+    in->reply_topic = choose_reply_topic(e, in, &topic);
+    if (reply_topic_is_allowed(e, in))
+        take_request(e, in);
     else
-        refuse_reply_topic(e, &in);
-    buffer_release(&in.default_topic);
+        refuse_reply_topic(e, in);
+    in->reply_topic = (struct bytes){0};
+    buffer_release(&topic);
+}
+
+void engine_request(struct engine *e, struct bytes action, const struct engine_message *message)
+{
+    struct incoming in;
+
+    engine_read_request(e, action, message, &in);
+    engine_take_request(e, &in);
 }
 
 /* --- the store's answer --- */
@@ -252,7 +273,8 @@ static void accept(struct engine *e, struct pending *p)
     engine_emit(e, &event);
     map_put(&e->by_id, p->id, p);
     timers_set(&e->timers, &p->deadline, p->deadline_ms);
-    engine_journal_request(e, p);
+    if (!store_gives_turn(&e->store, p)) /* else its turn makes the record, or its end does */
+        engine_journal_request(e, p);
 }
 
 static void drop_duplicate(struct engine *e, struct pending *p, const char *why)

@@ -12,6 +12,8 @@
 
 enum { TIMER_DEADLINE = 1, TIMER_DRAIN = 2 };
 
+enum { TOPIC_ROOM = 256, ECHO_ROOM = 256 }; /* on the stack: longer ones are allocated */
+
 struct engine {
     const struct engine_config *config;
     struct engine_effects effects;
@@ -27,6 +29,11 @@ struct engine {
     struct pending *unsaved; /* whose last record is staged but not committed */
     struct state_queue states_due;
     struct timer drain;
+    const struct judgement *judged; /* of the request that is being submitted, good for a turn at once; else NULL */
+    uint64_t judged_id;
+    struct buffer record; /* these three are of whoever fills them, until the next one does */
+    struct buffer command_topic;
+    struct buffer payload;
     struct counters counters;
     uint64_t next_id;
     uint32_t presence_epoch;
@@ -57,7 +64,35 @@ void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict,
 void engine_turn(void *ctx, struct pending *p);
 void engine_completed(void *ctx, struct pending *p);
 
+/* A request on its way to being accepted, refused or dropped. */
+struct incoming {
+    const struct engine_message *message;
+    struct bytes action; /* from its topic */
+    struct request request;
+    enum encoding encoding;
+    bool readable; /* the payload is an object of the encoding: `request` holds what it says */
+    struct bytes reply_topic;
+};
+
+/* engine_request in its two halves: what the payload says, and what is made of that. */
+void engine_read_request(const struct engine *e, struct bytes action, const struct engine_message *message,
+                         struct incoming *in);
+void engine_take_request(struct engine *e, struct incoming *in);
 void engine_request(struct engine *e, struct bytes action, const struct engine_message *message);
+
+/* Whose ack it is, and what for. */
+struct ack_context {
+    struct engine *e;
+    const struct engine_message *message;
+    int32_t tracker_id;
+    struct pending *in_flight; /* NULL: none, or its acks come elsewhere */
+    bool shared;               /* other trackers have this topic, too: what is not ours may be theirs */
+};
+
+/* engine_ack behind its reading: `arg` is a struct ack_context. */
+struct ack_context engine_ack_context(struct engine *e, const struct engine_message *message, const struct owner *owner,
+                                      bool shared);
+void engine_take_reading(void *arg, const struct ack_reading *reading);
 void engine_ack(struct engine *e, const struct engine_message *message);
 void engine_presence(struct engine *e, const struct engine_message *message);
 

@@ -6,15 +6,6 @@
 
 /* --- acks --- */
 
-struct ack_context {
-    struct engine *e;
-    const struct engine_message *message;
-    struct tracker *tracker; /* NULL: nothing is known of it */
-    int32_t tracker_id;
-    struct pending *in_flight; /* NULL: none, or its acks come elsewhere */
-    bool shared;               /* other trackers have this topic, too: what is not ours may be theirs */
-};
-
 static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why)
 {
     const struct engine_event event = {
@@ -28,7 +19,7 @@ static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *w
 static void ignore_stray(struct ack_context *ctx, uint64_t id)
 {
     struct counters *counters = &ctx->e->counters;
-    const struct tracker *tracker = ctx->tracker;
+    const struct tracker *tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id);
     bool of_last = tracker && tracker->last_command_id && (id == 0 || id == tracker->last_command_id) &&
                    !(tracker->lane && tracker->lane->in_flight && id == 0);
 
@@ -85,7 +76,7 @@ static bool is_report(const struct ack_context *ctx, const struct ack_reading *r
     return reading->confirmed && (!ctx->in_flight || profile_match(ctx->in_flight->profile) == MATCH_STATE);
 }
 
-static void take_reading(void *arg, const struct ack_reading *reading)
+void engine_take_reading(void *arg, const struct ack_reading *reading)
 {
     struct ack_context *ctx = arg;
     struct counters *counters = &ctx->e->counters;
@@ -101,7 +92,6 @@ static void take_reading(void *arg, const struct ack_reading *reading)
     } else if (p && p->state == PENDING_SENT && is_of(p, reading, id, ctx->shared)) {
         ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
         complete(ctx->e, p, reading->kind);
-        ctx->tracker = trackers_find(&ctx->e->trackers, ctx->tracker_id); /* it may have gone with its lane */
     } else if (!ctx->shared && !is_report(ctx, reading)) {
         ignore_stray(ctx, id);
     }
@@ -126,7 +116,8 @@ static bool topic_is_own(const struct engine *e, const struct profile *profile, 
     const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, owner->tracker_id) : NULL;
     const struct command command = {.output = (int32_t)owner->output};
     struct template_input input = {.tracker_id = owner->tracker_id};
-    struct buffer own = {0};
+    uint8_t room[TOPIC_ROOM];
+    struct buffer own = buffer_in(room, sizeof room);
     bool same;
 
     if (tracker)
@@ -137,14 +128,15 @@ static bool topic_is_own(const struct engine *e, const struct profile *profile, 
     return same;
 }
 
-static struct ack_context find_ack_context(struct engine *e, const struct engine_message *message,
-                                           const struct owner *owner, bool shared)
+struct ack_context engine_ack_context(struct engine *e, const struct engine_message *message, const struct owner *owner,
+                                      bool shared)
 {
     struct ack_context ctx = {.e = e, .message = message, .tracker_id = owner->tracker_id, .shared = shared};
+    const struct tracker *tracker;
 
-    ctx.tracker = trackers_find(&e->trackers, owner->tracker_id);
-    if (ctx.tracker && ctx.tracker->lane)
-        ctx.in_flight = ctx.tracker->lane->in_flight;
+    tracker = trackers_find(&e->trackers, owner->tracker_id);
+    if (tracker && tracker->lane)
+        ctx.in_flight = tracker->lane->in_flight;
     return ctx;
 }
 
@@ -180,7 +172,7 @@ static void read_acks(struct profile *profile, struct ack_context *ctx, unsigned
         buffer_put(&joined, payload);
         payload = buffer_bytes(&joined);
     }
-    used = profile_read_acks(profile, &expected, payload, false, take_reading, ctx);
+    used = profile_read_acks(profile, &expected, payload, false, engine_take_reading, ctx);
     keep_rest(ctx, bytes_of(payload.data + used, payload.len - used));
     buffer_release(&joined);
     profile_unref(profile);
@@ -215,7 +207,7 @@ void engine_ack(struct engine *e, const struct engine_message *message)
         return;
     shared = first.next != NULL;
     for (const struct owner *owner = &first; owner; owner = owner->next) {
-        struct ack_context ctx = find_ack_context(e, message, owner, shared);
+        struct ack_context ctx = engine_ack_context(e, message, owner, shared);
 
         if (!shared || ctx.in_flight)
             take_ack(&ctx, owner);
@@ -346,15 +338,15 @@ void engine_mark_dirty(struct engine *e, struct tracker *tracker)
 
 static void journal_states(struct engine *e, const struct tracker *tracker)
 {
-    struct buffer record = {0};
+    struct buffer *record = &e->record;
 
-    buffer_put_u8(&record, RECORD_VERSION);
-    buffer_put_be(&record, tracker->states.known, 8);
-    buffer_put_be(&record, tracker->states.on, 8);
-    buffer_put_be(&record, (uint64_t)tracker->states.updated_at_ms, 8);
-    buffer_put_u8(&record, tracker->outputs);
-    e->effects.journal_put(e->effects.ctx, JOURNAL_STATES, (uint64_t)tracker->id, buffer_bytes(&record));
-    buffer_release(&record);
+    buffer_clear(record);
+    buffer_put_u8(record, RECORD_VERSION);
+    buffer_put_be(record, tracker->states.known, 8);
+    buffer_put_be(record, tracker->states.on, 8);
+    buffer_put_be(record, (uint64_t)tracker->states.updated_at_ms, 8);
+    buffer_put_u8(record, tracker->outputs);
+    e->effects.journal_put(e->effects.ctx, JOURNAL_STATES, (uint64_t)tracker->id, buffer_bytes(record));
 }
 
 void engine_note_states(struct engine *e, const struct pending *p)

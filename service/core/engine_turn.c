@@ -9,7 +9,8 @@
 static void stage(struct engine *e, struct pending *p, const struct template_input *input, struct bytes topic,
                   struct bytes payload)
 {
-    struct buffer ack_topic = {0};
+    uint8_t room[TOPIC_ROOM];
+    struct buffer ack_topic = buffer_in(room, sizeof room);
     struct engine_command command = {.id = p->id, .topic = topic, .payload = payload, .deadline_ms = p->deadline_ms};
     struct engine_event event;
 
@@ -33,13 +34,22 @@ static void note_command(struct pending *p)
     p->tracker->last_was_acked = false;
 }
 
+static void note_echo(struct pending *p, const struct template_input *input)
+{
+    uint8_t room[ECHO_ROOM];
+    struct buffer echo = buffer_in(room, sizeof room);
+
+    profile_render_echo(p->profile, input, &echo);
+    pending_set_echo(p, buffer_bytes(&echo));
+    buffer_release(&echo);
+}
+
 /* -ENODATA: it would have to state outputs of which no state is known. -EDOM: the family has no such command. */
 static int render_and_stage(struct engine *e, struct pending *p, const struct judgement *j)
 {
     struct template_input input = registry_input(j->registry, j->tracker);
-    struct buffer topic = {0};
-    struct buffer payload = {0};
-    struct buffer echo = {0};
+    struct buffer *topic = &e->command_topic;
+    struct buffer *payload = &e->payload;
     int r;
 
     input.command = &p->command;
@@ -48,36 +58,38 @@ static int render_and_stage(struct engine *e, struct pending *p, const struct ju
     input.now_ms = e->now.wall_ms;
     p->profile = profile_ref(j->profile);
     p->tracker->outputs = j->outputs;
-    r = template_render(profile_command_topic(p->profile, p->command.action), &input, &topic);
+    buffer_clear(topic);
+    buffer_clear(payload);
+    r = template_render(profile_command_topic(p->profile, p->command.action), &input, topic);
     if (r == 0)
-        r = profile_render(p->profile, &input, &payload, NULL);
-    if (r == 0) {
-        profile_render_echo(p->profile, &input, &echo);
-        p->echo = buffer_bytes(&echo); /* its memory is the request's from here */
-        note_command(p);
-        stage(e, p, &input, buffer_bytes(&topic), buffer_bytes(&payload));
-    } else {
-        buffer_release(&echo);
-    }
-    buffer_release(&topic);
-    buffer_release(&payload);
-    return r;
+        r = profile_render(p->profile, &input, payload, NULL);
+    if (r < 0)
+        return r;
+    note_echo(p, &input);
+    note_command(p);
+    stage(e, p, &input, buffer_bytes(topic), buffer_bytes(payload));
+    return 0;
 }
 
 void engine_turn(void *ctx, struct pending *p)
 {
     struct engine *e = ctx;
-    struct judgement j = engine_judgement(e, p);
-    enum code code;
+    struct judgement again;
+    const struct judgement *j = e->judged;
+    enum code code = CODE_SUCCESS;
     int r;
 
     p->started_ms = e->now.mono_ms;
-    code = judge_again(&j); /* also fills in what the judgement at its arrival found */
+    if (!j || e->judged_id != p->id) {
+        again = engine_judgement(e, p);
+        code = judge_again(&again); /* also fills in what the judgement at its arrival found */
+        j = &again;
+    }
     if (code != CODE_SUCCESS)
         engine_settle(e, p, code, OUTCOME_NOT_SENT);
     else if (p->deadline_ms <= e->now.mono_ms)
         engine_settle(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT);
-    else if ((r = render_and_stage(e, p, &j)) < 0)
+    else if ((r = render_and_stage(e, p, j)) < 0)
         engine_settle(e, p, r == -EDOM ? CODE_NOT_SUPPORTED : CODE_WRONG_STATUS, OUTCOME_NOT_SENT);
 }
 

@@ -60,7 +60,8 @@ static void put_package(struct buffer *out, uint64_t index, uint64_t server_id, 
 
 static void put_udp_header(struct buffer *out, const uint8_t *imei, struct bytes package)
 {
-    struct buffer covered = {0};
+    uint8_t covered_room[512];
+    struct buffer covered = buffer_in(covered_room, sizeof covered_room);
 
     buffer_put(&covered, bytes_of(imei, 8));
     buffer_put(&covered, package);
@@ -74,7 +75,8 @@ static void put_udp_header(struct buffer *out, const uint8_t *imei, struct bytes
 static const char *wrap(const struct bytes fields[], struct bytes body, struct buffer *out)
 {
     bool is_udp = bytes_equal_text(fields[TRANSPORT], "udp");
-    struct buffer package = {0};
+    uint8_t package_room[512];
+    struct buffer package = buffer_in(package_room, sizeof package_room);
     uint64_t server_id;
     uint64_t index;
     uint8_t imei[8];

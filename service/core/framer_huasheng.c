@@ -46,7 +46,8 @@ static void put_escaped(struct buffer *out, struct bytes plain)
 
 static const char *wrap(const struct bytes fields[], struct bytes body, struct buffer *out)
 {
-    struct buffer plain = {0};
+    uint8_t plain_room[512];
+    struct buffer plain = buffer_in(plain_room, sizeof plain_room);
     uint64_t sequence;
 
     if (!field_number(fields[0], UINT32_MAX, &sequence))

@@ -47,7 +47,8 @@ static void put_escaped(struct buffer *out, struct bytes frame)
 static const char *wrap(const struct bytes fields[], struct bytes body, struct buffer *out)
 {
     bool is_tcp = bytes_equal_text(fields[TRANSPORT], "tcp");
-    struct buffer frame = {0};
+    uint8_t frame_room[512];
+    struct buffer frame = buffer_in(frame_room, sizeof frame_room);
     uint64_t id;
     uint64_t index;
 

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "wire/sinks.h"
 
+enum { TEXT_ROOM = 256 }; /* on the stack: longer texts are allocated */
+
 struct member {
     struct template *key; /* with key_is_template */
     char *name;
@@ -124,7 +126,8 @@ static int add_members(json_t *object, const struct member *members, size_t coun
 /* NULL, and *e says why. */
 static json_t *text_value(const struct template *t, const struct template_input *input, int *e)
 {
-    struct buffer text = {0};
+    uint8_t text_room[TEXT_ROOM];
+    struct buffer text = buffer_in(text_room, sizeof text_room);
     json_t *value = NULL;
 
     *e = template_render(t, input, &text);
@@ -164,7 +167,8 @@ static json_t *value_of(const struct member *member, const struct template_input
 
 static int add_member(json_t *object, const struct member *member, const struct template_input *input)
 {
-    struct buffer key = {0};
+    uint8_t key_room[TEXT_ROOM];
+    struct buffer key = buffer_in(key_room, sizeof key_room);
     int e = 0;
     json_t *value;
 

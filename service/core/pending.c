@@ -1,43 +1,53 @@
 #include "core/pending.h"
 
-#include <stdlib.h>
+#include "base/pool.h"
 
-#include "base/check.h"
+/* One thread has requests. */
+static struct pool pool;
 
-static struct bytes owned_copy(struct bytes from)
+/* Moves *at behind the copy. */
+static struct bytes copy_run(uint8_t **at, struct bytes from)
 {
-    struct bytes copy = {0};
+    struct bytes copy = {from.data ? *at : NULL, from.len};
 
-    if (from.data) {
-        copy = bytes_of(bytes_dup(from), from.len);
-        CHECK(copy.data);
-    }
+    if (from.data && from.len)
+        memcpy(*at, from.data, from.len);
+    *at += from.len;
     return copy;
 }
 
 struct pending *pending_new(struct bytes reply_topic, struct bytes correlation)
 {
-    struct pending *p = calloc(1, sizeof *p);
+    struct pending *p = pool_take(&pool, sizeof *p + reply_topic.len + correlation.len);
+    uint8_t *at = (uint8_t *)(p + 1);
 
-    CHECK(p);
-    p->route.topic = owned_copy(reply_topic);
-    p->route.correlation = owned_copy(correlation);
+    memset(p, 0, sizeof *p);
+    p->route.topic = copy_run(&at, reply_topic);
+    p->route.correlation = copy_run(&at, correlation);
     return p;
 }
 
 void pending_free(struct pending *p)
 {
     profile_unref(p->profile);
-    free((void *)p->route.topic.data);
-    free((void *)p->route.correlation.data);
-    free((void *)p->echo.data);
+    pool_give(&pool, (void *)(uintptr_t)p->echo.data, p->echo.len);
     buffer_release(&p->partial);
-    free(p);
+    pool_give(&pool, p, pending_bytes(p));
 }
 
 size_t pending_bytes(const struct pending *p)
 {
     return sizeof *p + p->route.topic.len + p->route.correlation.len;
+}
+
+void pending_set_echo(struct pending *p, struct bytes echo)
+{
+    uint8_t *at;
+
+    if (echo.len == 0)
+        return;
+    at = pool_take(&pool, echo.len);
+    p->echo = copy_run(&at, echo);
 }
 
 void pending_encode_reply(const struct pending *p, struct buffer *out)
@@ -51,7 +61,8 @@ static void put_run(struct buffer *out, struct bytes run)
 {
     buffer_put_u8(out, run.data != NULL);
     buffer_put_be(out, run.len, 4);
-    buffer_put(out, run);
+    if (run.data)
+        buffer_put(out, run);
 }
 
 static struct bytes take_run(struct reader *r)
@@ -164,10 +175,10 @@ static void set_times(struct pending *p, uint64_t age_ms, uint64_t left_ms, stru
     p->arrived.mono_ms = now.mono_ms - age_ms;
 }
 
-struct pending *pending_from_record(struct bytes record, struct instant now, uint64_t longest_ms)
+/* Its reply topic and correlation are the record's. */
+static bool read_record(struct bytes record, struct instant now, uint64_t longest_ms, struct pending *p)
 {
     struct reader r = {.left = record};
-    struct pending *p = pending_new((struct bytes){0}, (struct bytes){0});
     struct instant written;
     uint64_t age_ms;
 
@@ -182,8 +193,8 @@ struct pending *pending_from_record(struct bytes record, struct instant now, uin
     take_fixed(&r, p->key.bytes, REQUEST_KEY_SIZE);
     p->correlated = reader_be(&r, 1);
     p->route.encoding = (enum encoding)reader_be(&r, 1);
-    p->route.topic = owned_copy(take_run(&r));
-    p->route.correlation = owned_copy(take_run(&r));
+    p->route.topic = take_run(&r);
+    p->route.correlation = take_run(&r);
     take_request_id(&r, &p->route.id);
     p->arrived.wall_ms = (int64_t)reader_be(&r, 8);
     age_ms = reader_be(&r, 8);
@@ -192,9 +203,24 @@ struct pending *pending_from_record(struct bytes record, struct instant now, uin
     p->outcome = (enum outcome)reader_be(&r, 1);
     p->bad = (unsigned)reader_be(&r, 4);
     p->committed = true;
-    if (reader_is_done(&r) && p->state <= PENDING_SETTLED && p->route.encoding <= ENCODING_MSGPACK &&
-        p->route.topic.data && p->outcome <= OUTCOME_UNKNOWN)
-        return p;
-    pending_free(p);
-    return NULL;
+    return reader_is_done(&r) && p->state <= PENDING_SETTLED && p->route.encoding <= ENCODING_MSGPACK &&
+           p->route.topic.data && p->outcome <= OUTCOME_UNKNOWN;
+}
+
+struct pending *pending_from_record(struct bytes record, struct instant now, uint64_t longest_ms)
+{
+    struct pending read = {0};
+    struct pending *p;
+    struct bytes topic;
+    struct bytes correlation;
+
+    if (!read_record(record, now, longest_ms, &read))
+        return NULL;
+    p = pending_new(read.route.topic, read.route.correlation);
+    topic = p->route.topic;
+    correlation = p->route.correlation;
+    *p = read;
+    p->route.topic = topic;
+    p->route.correlation = correlation;
+    return p;
 }

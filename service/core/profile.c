@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "core/topic.h"
 
+enum { TEXT_ROOM = 256, BODY_ROOM = 512 }; /* on the stack: longer texts are allocated */
+
 /* --- building --- */
 
 struct building {
@@ -329,7 +331,8 @@ static const struct variant *variant_of(const struct profile *p, const struct te
     static const struct command any = {.action = ACTION_SET, .output = 1};
     struct template_input named = *input;
     const struct variant *found = NULL;
-    struct buffer name = {0};
+    uint8_t name_room[TEXT_ROOM];
+    struct buffer name = buffer_in(name_room, sizeof name_room);
 
     if (!p->variant)
         return &p->variants[0];
@@ -347,7 +350,8 @@ static const struct variant *variant_of(const struct profile *p, const struct te
 
 static unsigned elements_of(const struct template *list, const struct template_input *tracker)
 {
-    struct buffer text = {0};
+    uint8_t text_room[TEXT_ROOM];
+    struct buffer text = buffer_in(text_room, sizeof text_room);
     unsigned count = 0;
 
     if (template_render(list, tracker, &text) == 0 && text.len) {
@@ -504,7 +508,8 @@ static int wrap(const struct profile *p, const struct template_input *input, str
 {
     struct bytes fields[FRAMER_FIELDS_MAX] = {{0}};
     size_t ends[FRAMER_FIELDS_MAX] = {0};
-    struct buffer text = {0};
+    uint8_t text_room[BODY_ROOM];
+    struct buffer text = buffer_in(text_room, sizeof text_room);
     const char *error = NULL;
     int e = 0;
 
@@ -531,7 +536,8 @@ static int wrap(const struct profile *p, const struct template_input *input, str
 int profile_render(const struct profile *p, const struct template_input *input, struct buffer *out, const char **why)
 {
     const struct variant *v;
-    struct buffer body = {0};
+    uint8_t body_room[BODY_ROOM];
+    struct buffer body = buffer_in(body_room, sizeof body_room);
     int e;
 
     if (p->kind != PROFILE_DESCRIBED) {
@@ -568,7 +574,8 @@ int profile_render_raw(const struct profile *p, const struct template_input *inp
 
 void profile_render_echo(const struct profile *p, const struct template_input *input, struct buffer *out)
 {
-    struct buffer echo = {0};
+    uint8_t echo_room[TEXT_ROOM];
+    struct buffer echo = buffer_in(echo_room, sizeof echo_room);
 
     /* Without a state that it needs: empty, equal to no key. */
     if (p->echo && template_render(p->echo, input, &echo) == 0)

@@ -5,6 +5,8 @@
 
 #include "wire/object.h"
 
+enum { KEY_ROOM = 128, LINE_ROOM = 1024 }; /* on the stack: longer texts are allocated */
+
 static const char *const ack_kind_names[] = {"success", "refused", "unsupported", "unrelated", "malformed"};
 
 const char *ack_kind_name(enum ack_kind kind)
@@ -207,7 +209,8 @@ static void find_kind(const struct ears *ears, bool about_one, struct bytes text
 static void read_text(const struct ears *ears, struct bytes text)
 {
     struct ack_reading reading;
-    struct buffer key = {0};
+    uint8_t key_room[KEY_ROOM];
+    struct buffer key = buffer_in(key_room, sizeof key_room);
 
     find_kind(ears, ears->expected->command != NULL, text, &reading);
     if (reading.kind == ACK_UNRELATED && !ears->expected->command)
@@ -229,7 +232,8 @@ static void tell(const struct ears *ears, enum ack_kind kind, struct bytes text)
 
 static void read_object(const struct ears *ears, enum encoding encoding, struct bytes payload)
 {
-    struct buffer lines = {0};
+    uint8_t lines_room[LINE_ROOM];
+    struct buffer lines = buffer_in(lines_room, sizeof lines_room);
 
     if (object_lines(encoding, payload, &lines) == 0)
         read_text(ears, buffer_bytes(&lines));
@@ -331,7 +335,8 @@ static size_t read_delimited(const struct ears *ears, struct bytes payload, bool
 /* How far behind the first byte the next whole frame begins; bytes.len: nowhere. */
 static size_t next_frame(const struct framer *framer, struct bytes bytes)
 {
-    struct buffer line = {0};
+    uint8_t line_room[LINE_ROOM];
+    struct buffer line = buffer_in(line_room, sizeof line_room);
     size_t at = 1;
 
     while (at < bytes.len) {
@@ -357,7 +362,8 @@ static size_t unfinished(const struct framer *framer, struct bytes bytes, bool l
 static size_t read_frames(const struct ears *ears, struct bytes payload, bool last)
 {
     const struct framer *framer = ears->p->framer;
-    struct buffer line = {0};
+    uint8_t line_room[LINE_ROOM];
+    struct buffer line = buffer_in(line_room, sizeof line_room);
     size_t garbage = 0; /* where a run of it began */
     size_t at = 0;
 
@@ -417,7 +423,8 @@ size_t profile_read_acks(const struct profile *p, const struct ack_expectation *
 
 bool profile_begins_message(const struct profile *p, struct bytes payload)
 {
-    struct buffer line = {0};
+    uint8_t line_room[LINE_ROOM];
+    struct buffer line = buffer_in(line_room, sizeof line_room);
     bool begins = true;
     size_t head;
 

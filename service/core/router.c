@@ -282,22 +282,24 @@ static int32_t named_by(const struct template_capture *capture, const struct reg
 
 static bool is_registered(const struct registry *registry, int32_t id)
 {
-    return registry && registry_find_tracker(registry, id);
+    return registry && id > 0 && registry_find_tracker(registry, id);
 }
 
 /* Topics of two families may have one form, with the id here and the device_id there: the shape that names a registered
  * tracker counts, and where none does the first one. */
 static bool find_shaped(const struct routes *routes, const struct registry *registry, struct bytes topic,
-                        struct owner *owner)
+                        struct owner *owner, bool *registered)
 {
     struct template_capture capture;
     bool found = false;
 
     *owner = (struct owner){0};
-    for (size_t i = 0; i < routes->shape_count && !is_registered(registry, owner->tracker_id); i++) {
+    *registered = false;
+    for (size_t i = 0; i < routes->shape_count && !*registered; i++) {
         int32_t id = template_match(routes->shapes[i], topic, &capture) ? named_by(&capture, registry) : -1;
 
-        if (id >= 0 && (!found || is_registered(registry, id))) {
+        *registered = is_registered(registry, id);
+        if (id >= 0 && (!found || *registered)) {
             owner->tracker_id = id;
             found = true;
         }
@@ -307,10 +309,11 @@ static bool find_shaped(const struct routes *routes, const struct registry *regi
 
 bool router_find(const struct routes *routes, const struct registry *registry, struct bytes topic, struct owner *owner)
 {
-    bool shaped = find_shaped(routes, registry, topic, owner);
+    bool registered;
+    bool shaped = find_shaped(routes, registry, topic, owner, &registered);
     const struct indexed_owner *indexed;
 
-    if (is_registered(registry, owner->tracker_id))
+    if (registered)
         return true;
     indexed = routes->by_topic.count ? map_find(&routes->by_topic, key_of(topic)) : NULL;
     if (!indexed || !bytes_equal(indexed->topic, topic))

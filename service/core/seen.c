@@ -1,9 +1,5 @@
 #include "core/seen.h"
 
-#include <stdlib.h>
-
-#include "base/check.h"
-
 static uint64_t map_key(const struct request_key *key)
 {
     uint64_t n;
@@ -25,8 +21,9 @@ void seen_release(struct seen_table *t)
     size_t at = 0;
 
     while ((seen = map_next(&t->by_key, &at)))
-        free(seen);
+        pool_give(&t->pool, seen, sizeof *seen);
     map_release(&t->by_key);
+    pool_release(&t->pool);
 }
 
 struct seen *seen_find(const struct seen_table *t, const struct request_key *key)
@@ -50,7 +47,7 @@ static void remove_seen(struct seen_table *t, struct seen *seen)
 {
     unlink_seen(t, seen);
     map_remove(&t->by_key, map_key(&seen->key));
-    free(seen);
+    pool_give(&t->pool, seen, sizeof *seen);
 }
 
 static void link_seen(struct seen_table *t, struct seen *seen, enum seen_state state, uint64_t expires_ms)
@@ -68,16 +65,14 @@ static void link_seen(struct seen_table *t, struct seen *seen, enum seen_state s
 struct seen *seen_put(struct seen_table *t, const struct pending *p, enum seen_state state, uint64_t expires_ms,
                       uint64_t *replaced_id)
 {
-    struct seen *seen = map_find(&t->by_key, map_key(&p->key));
+    struct seen *seen = pool_take(&t->pool, sizeof *seen);
+    struct seen *before = map_put(&t->by_key, map_key(&p->key), seen);
 
     *replaced_id = 0;
-    if (seen) {
-        *replaced_id = seen->state == SEEN_ANSWERED ? seen->id : 0;
-        unlink_seen(t, seen);
-    } else {
-        seen = malloc(sizeof *seen);
-        CHECK(seen);
-        map_put(&t->by_key, map_key(&p->key), seen);
+    if (before) {
+        *replaced_id = before->state == SEEN_ANSWERED ? before->id : 0;
+        unlink_seen(t, before);
+        pool_give(&t->pool, before, sizeof *before);
     }
     *seen = (struct seen){.key = p->key, .code = p->code, .outcome = p->outcome, .id = p->id};
     link_seen(t, seen, state, expires_ms);

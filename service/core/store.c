@@ -10,7 +10,13 @@ void store_init(struct store *s, const struct store_client *client, struct track
     seen_init(&s->seen);
 }
 
-static void release_lane(struct lane *lane)
+static void free_lane(struct store *s, struct lane *lane)
+{
+    lane->tracker->lane = NULL;
+    pool_give(&s->lanes, lane, sizeof *lane);
+}
+
+static void release_lane(struct store *s, struct lane *lane)
 {
     while (lane->head) {
         struct pending *p = lane->head;
@@ -20,7 +26,7 @@ static void release_lane(struct lane *lane)
     }
     if (lane->in_flight)
         pending_free(lane->in_flight);
-    lane->in_flight = NULL;
+    free_lane(s, lane);
 }
 
 void store_release(struct store *s)
@@ -30,20 +36,19 @@ void store_release(struct store *s)
 
     while ((tracker = trackers_next(s->trackers, &at))) {
         if (tracker->lane)
-            release_lane(tracker->lane);
+            release_lane(s, tracker->lane);
     }
     seen_release(&s->seen);
+    pool_release(&s->lanes);
 }
 
 /* --- lanes --- */
 
-static struct lane *lane_get(struct tracker *tracker)
+static struct lane *lane_get(struct store *s, struct tracker *tracker)
 {
     if (!tracker->lane) {
-        tracker->lane = calloc(1, sizeof *tracker->lane);
-        CHECK(tracker->lane);
-        tracker->lane->tracker = tracker;
-        tracker->lane->quarantine.kind = STORE_TIMER_QUARANTINE;
+        tracker->lane = pool_take(&s->lanes, sizeof *tracker->lane);
+        *tracker->lane = (struct lane){.tracker = tracker, .quarantine.kind = STORE_TIMER_QUARANTINE};
     }
     return tracker->lane;
 }
@@ -54,8 +59,7 @@ static void lane_free_if_idle(struct store *s, struct lane *lane)
 
     if (lane->in_flight || lane->head || lane->quarantine.place || lane->pumping)
         return;
-    tracker->lane = NULL;
-    free(lane);
+    free_lane(s, lane);
     trackers_forget_if_idle(s->trackers, tracker);
 }
 
@@ -163,8 +167,7 @@ static const struct seen *find_same(const struct store *s, const struct pending 
 
 static bool has_room(const struct store *s, const struct pending *p)
 {
-    const struct tracker *tracker = trackers_find(s->trackers, p->tracker_id);
-    const struct lane *lane = tracker ? tracker->lane : NULL;
+    const struct lane *lane = p->tracker ? p->tracker->lane : NULL;
     bool waits = s->held || (lane && (lane->head || !lane_may_start(s, lane)));
 
     if (waits && lane && lane->queued >= s->limits.tracker_queue_max)
@@ -183,13 +186,14 @@ static void remember(struct store *s, const struct pending *p, enum seen_state s
     seen_limit_refused(&s->seen, s->limits.refused_max);
 }
 
-static void enter_lane(struct store *s, struct pending *p)
+static struct lane *enter_lane(struct store *s, struct pending *p)
 {
-    struct lane *lane = lane_get(trackers_get(s->trackers, p->tracker_id));
+    struct lane *lane = lane_get(s, p->tracker ? p->tracker : trackers_get(s->trackers, p->tracker_id));
 
     s->pending++;
     s->pending_bytes += pending_bytes(p);
     lane_append(s, lane, p);
+    return lane;
 }
 
 /* For its redeliveries; what is pending or answered under the same key counts more. */
@@ -205,6 +209,7 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
 {
     const struct store_client *client = &s->client;
     const struct seen *same = find_same(s, p);
+    struct lane *lane;
 
     if (same && same->state == SEEN_PENDING) {
         client->submitted(client->ctx, p, SUBMIT_PENDING, CODE_SUCCESS, OUTCOME_SUCCESS);
@@ -214,6 +219,8 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
         client->submitted(client->ctx, p, SUBMIT_ANSWERED, same->code, same->outcome);
         return;
     }
+    if (!p->tracker)
+        p->tracker = trackers_find(s->trackers, p->tracker_id);
     if (p->code == CODE_SUCCESS && !has_room(s, p))
         p->code = CODE_QUEUE_ERROR;
     if (p->code != CODE_SUCCESS) {
@@ -222,9 +229,16 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
         return;
     }
     remember(s, p, SEEN_PENDING, now_ms);
-    enter_lane(s, p);
+    lane = enter_lane(s, p);
     client->submitted(client->ctx, p, SUBMIT_NEW, CODE_SUCCESS, OUTCOME_SUCCESS);
-    lane_pump(s, trackers_find(s->trackers, p->tracker_id)->lane);
+    lane_pump(s, lane);
+}
+
+bool store_gives_turn(const struct store *s, const struct pending *p)
+{
+    const struct lane *lane = p->tracker->lane;
+
+    return lane->head == p && lane_may_start(s, lane) && !lane->pumping;
 }
 
 /* --- complete --- */
@@ -267,8 +281,7 @@ void store_recover(struct store *s, struct pending *p)
     struct lane *lane;
 
     remember(s, p, SEEN_PENDING, 0);
-    enter_lane(s, p);
-    lane = p->tracker->lane;
+    lane = enter_lane(s, p);
     if (p->state != PENDING_SENT)
         return;
     CHECK(!lane->in_flight);
@@ -292,5 +305,5 @@ void store_recover_answer(struct store *s, const struct pending *p, uint64_t exp
 
 void store_recover_quarantine(struct store *s, int32_t tracker_id, uint64_t until_ms)
 {
-    timers_set(s->timers, &lane_get(trackers_get(s->trackers, tracker_id))->quarantine, until_ms);
+    timers_set(s->timers, &lane_get(s, trackers_get(s->trackers, tracker_id))->quarantine, until_ms);
 }

@@ -28,27 +28,46 @@ struct bytes template_var(const char *vars, const char *name, size_t len)
 
 /* --- numbers --- */
 
-enum { DIGITS_MAX = WIDTH_MAX + 24 };
+enum { TEXT_ROOM = 256 }; /* on the stack: longer texts are allocated */
 
-static void put_digits(struct buffer *out, uint64_t value, unsigned base, const char *alphabet, size_t width)
+enum { DIGITS_MAX = 20 }; /* of 64 bits */
+
+static void put_padded(struct buffer *out, struct bytes digits, size_t width)
+{
+    for (size_t len = digits.len; len < width; len++)
+        buffer_put_u8(out, '0');
+    buffer_put(out, digits);
+}
+
+static void put_decimal(struct buffer *out, uint64_t value, size_t width)
 {
     char digits[DIGITS_MAX];
     size_t at = sizeof digits;
 
     do {
-        digits[--at] = alphabet[value % base];
-        value /= base;
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
     } while (value);
-    while (sizeof digits - at < width)
-        digits[--at] = '0';
-    buffer_put(out, bytes_of(digits + at, sizeof digits - at));
+    put_padded(out, bytes_of(digits + at, sizeof digits - at), width);
+}
+
+static void put_hex(struct buffer *out, uint64_t value, const char *alphabet, size_t width)
+{
+    char digits[DIGITS_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = alphabet[value % 16];
+        value /= 16;
+    } while (value);
+    put_padded(out, bytes_of(digits + at, sizeof digits - at), width);
 }
 
 static void put_time(struct buffer *out, uint64_t seconds)
 {
     uint64_t minutes = seconds / 60;
 
-    put_digits(out, minutes / 60 % 24 * 10000 + minutes % 60 * 100 + seconds % 60, 10, "0123456789", 6);
+    put_decimal(out, minutes / 60 % 24 * 10000 + minutes % 60 * 100 + seconds % 60, 6);
 }
 
 static void put_number(struct buffer *out, const struct number_format *format, uint64_t value)
@@ -61,10 +80,11 @@ static void put_number(struct buffer *out, const struct number_format *format, u
         put_time(out, shifted);
     } else if (format->base == 'd' && (int64_t)shifted < 0) {
         buffer_put_u8(out, '-');
-        put_digits(out, -shifted, 10, "0123456789", format->width ? format->width - 1u : 0);
+        put_decimal(out, -shifted, format->width ? format->width - 1u : 0);
+    } else if (format->base == 'd') {
+        put_decimal(out, shifted, format->width);
     } else {
-        put_digits(out, shifted, format->base == 'd' ? 10 : 16,
-                   format->base == 'X' ? "0123456789ABCDEF" : "0123456789abcdef", format->width);
+        put_hex(out, shifted, format->base == 'X' ? "0123456789ABCDEF" : "0123456789abcdef", format->width);
     }
 }
 
@@ -297,7 +317,8 @@ const struct choice *template_replacement(const struct template *t, const struct
 
 static int put_replaced(const struct op *op, const struct rendering *r)
 {
-    struct buffer subject = {0};
+    uint8_t subject_room[TEXT_ROOM];
+    struct buffer subject = buffer_in(subject_room, sizeof subject_room);
     int e = template_put_value(&subject, &op->value, r->input);
 
     for (size_t i = 0; i < subject.len && e == 0;) {
@@ -342,7 +363,8 @@ static size_t place_of(const struct rendering *r, const struct op *op, uint8_t p
 /* The digits of a length move everything behind them. */
 static void put_len(struct rendering *r, const struct op *op)
 {
-    struct buffer digits = {0};
+    uint8_t digits_room[TEXT_ROOM];
+    struct buffer digits = buffer_in(digits_room, sizeof digits_room);
     size_t at = r->spans[op->span];
     size_t behind = r->out->len - at;
 

@@ -145,11 +145,13 @@ static void reach_over_placeholder(bool *reach, struct bytes topic, bool in_leve
 
 bool template_may_match(const struct template *t, struct bytes topic)
 {
-    bool reach[TOPIC_MAX + 1] = {true};
+    bool reach[TOPIC_MAX + 1];
     struct bytes rest = topic;
 
     if (topic.len > TOPIC_MAX || (t->ops[0].kind == OP_LITERAL && !skip_literal(&rest, t->ops[0].text)))
         return false; /* the quick answer for nearly all */
+    memset(reach, 0, topic.len + 1);
+    reach[0] = true;
     for (size_t i = 0; i < t->count; i++) {
         if (t->ops[i].kind == OP_LITERAL)
             reach_over_literal(reach, topic, t->ops[i].text);

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "base/check.h"
+#include "base/pool.h"
 
 enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE };
 
@@ -34,6 +35,7 @@ struct outbox {
     size_t waiting_count;   /* held ones, too */
     size_t sent_count;
     size_t bytes;
+    struct pool pool; /* of entries */
     struct entry *by_token[TOKENS];
 };
 
@@ -49,13 +51,19 @@ struct outbox *outbox_new(const struct outbox_events *events)
     return o;
 }
 
-static void free_list(struct entry_list *list)
+static void free_entry(struct outbox *o, struct entry *entry)
+{
+    o->bytes -= entry->size;
+    pool_give(&o->pool, entry, entry->size);
+}
+
+static void free_list(struct outbox *o, struct entry_list *list)
 {
     struct entry *entry;
 
     while ((entry = TAILQ_FIRST(list))) {
         TAILQ_REMOVE(list, entry, link);
-        free(entry);
+        free_entry(o, entry);
     }
 }
 
@@ -63,10 +71,11 @@ void outbox_free(struct outbox *o)
 {
     if (!o)
         return;
-    free_list(&o->held);
-    free_list(&o->waiting);
-    free_list(&o->sent);
+    free_list(o, &o->held);
+    free_list(o, &o->waiting);
+    free_list(o, &o->sent);
     map_release(&o->commands);
+    pool_release(&o->pool);
     free(o);
 }
 
@@ -87,10 +96,9 @@ static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, bo
 {
     size_t runs = publish->topic.len + publish->payload.len + publish->response_topic.len + publish->correlation.len +
                   publish->content_type.len;
-    struct entry *entry = malloc(sizeof *entry + runs);
+    struct entry *entry = pool_take(&o->pool, sizeof *entry + runs);
     uint8_t *at = (uint8_t *)(entry + 1);
 
-    CHECK(entry);
     *entry = (struct entry){.kind = kind, .held = held, .id = id, .size = sizeof *entry + runs, .publish = *publish};
     o->bytes += entry->size;
     entry->publish.topic = keep(&at, publish->topic);
@@ -157,12 +165,6 @@ void outbox_release(struct outbox *o)
 }
 
 /* --- taking out --- */
-
-static void free_entry(struct outbox *o, struct entry *entry)
-{
-    o->bytes -= entry->size;
-    free(entry);
-}
 
 static void remove_waiting(struct outbox *o, struct entry *entry)
 {

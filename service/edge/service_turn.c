@@ -117,8 +117,10 @@ static void commit(struct service *s)
 static void publish_states(struct service *s, bool idle)
 {
     uint64_t since_ms = s->now.mono_ms - (idle || s->now.mono_ms < STATE_LATEST_MS ? 0 : STATE_LATEST_MS);
-    struct buffer topic = {0};
-    struct buffer payload = {0};
+    uint8_t topic_room[256];
+    uint8_t payload_room[512];
+    struct buffer topic = buffer_in(topic_room, sizeof topic_room);
+    struct buffer payload = buffer_in(payload_room, sizeof payload_room);
 
     /* Replies go first: a state waits until nothing else does. */
     while (outbox_count(s->outbox) < mqtt_receive_maximum(s->mqtt) / 2u + 1 &&

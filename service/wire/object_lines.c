@@ -92,9 +92,23 @@ static int by_text(const void *a, const void *b)
     return order ? order : left->len < right->len ? -1 : left->len > right->len;
 }
 
+/* So few are sorted on the stack, by qsort too. */
+enum { PATH_ROOM = 128, TEXT_ROOM = 1024, FEW_LINES = 48 };
+
+static size_t count_lines(const struct buffer *text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text->len; i++)
+        count += text->data[i] == '\n';
+    return count;
+}
+
 static void put_sorted(const struct buffer *text, struct buffer *out)
 {
-    struct bytes *all = malloc((text->len + 1) * sizeof *all); /* a line has at least two bytes */
+    struct bytes few[FEW_LINES];
+    size_t lines = count_lines(text);
+    struct bytes *all = lines <= FEW_LINES ? few : malloc(lines * sizeof *all);
     size_t count = 0;
 
     CHECK(all);
@@ -108,12 +122,15 @@ static void put_sorted(const struct buffer *text, struct buffer *out)
     qsort(all, count, sizeof *all, by_text);
     for (size_t i = 0; i < count; i++)
         buffer_put(out, all[i]);
-    free(all);
+    if (all != few)
+        free(all);
 }
 
 int object_lines(enum encoding encoding, struct bytes payload, struct buffer *out)
 {
-    struct object_lines lines = {0};
+    uint8_t path[PATH_ROOM];
+    uint8_t text[TEXT_ROOM];
+    struct object_lines lines = {.path = buffer_in(path, sizeof path), .text = buffer_in(text, sizeof text)};
     int e = encoding == ENCODING_MSGPACK ? object_lines_msgpack(payload, &lines) : object_lines_json(payload, &lines);
 
     if (e == 0 && (lines.too_long || lines.text.len > OBJECT_LINES_MAX))

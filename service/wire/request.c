@@ -148,10 +148,13 @@ static void read_member(void *ctx, const struct member *member)
     }
 }
 
+enum { MENDED_ROOM = 1024 }; /* on the stack: longer texts are allocated */
+
 /* A strict reading first; only what that refuses is looked at again for bare keys and huge numbers. */
 static int decode_members(enum encoding encoding, struct bytes payload, struct decoding *decoding)
 {
-    struct buffer mended = {0};
+    uint8_t mended_room[MENDED_ROOM];
+    struct buffer mended = buffer_in(mended_room, sizeof mended_room);
     int r = object_decode(encoding, payload, read_member, decoding);
 
     if (r == 0 || encoding != ENCODING_JSON)

@@ -155,3 +155,31 @@ Test(reader, nothing_can_be_taken_at_the_end)
     cr_assert_eq(reader_take(&r, 0).len, 0);
     cr_assert(reader_is_done(&r));
 }
+
+Test(buffer, begins_in_an_array_and_leaves_it_where_that_is_too_small)
+{
+    uint8_t room[4] = "";
+    struct buffer b = buffer_in(room, sizeof room);
+
+    buffer_put_text(&b, "four");
+    cr_assert_eq(b.data, room);
+    buffer_put_text(&b, "five");
+    cr_assert_neq(b.data, room);
+    cr_assert(bytes_equal_text(buffer_bytes(&b), "fourfive"));
+    cr_assert_arr_eq(room, "four", 4);
+    buffer_release(&b);
+    cr_assert_null(b.data);
+}
+
+Test(buffer, an_array_is_not_freed_with_it)
+{
+    uint8_t room[4];
+    struct buffer b = buffer_in(room, sizeof room);
+
+    buffer_put_text(&b, "two");
+    buffer_release(&b);
+    cr_assert_eq(b.size, 0);
+    buffer_put_text(&b, "on its own");
+    cr_assert(bytes_equal_text(buffer_bytes(&b), "on its own"));
+    buffer_release(&b);
+}
