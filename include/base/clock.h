@@ -23,6 +23,9 @@ uint64_t clock_elapsed_ms(struct instant from, struct instant to);
 /* Microseconds on the monotonic clock, for timings. */
 uint64_t clock_mono_us(void);
 
+/* Waits; a signal may end it early. */
+void clock_sleep_us(uint32_t us);
+
 enum { CLOCK_TEXT_SIZE = 25 }; /* "2026-11-22T20:36:00.123Z" and its NUL */
 
 /* RFC 3339, UTC, with milliseconds. */

@@ -71,6 +71,13 @@ uint64_t clock_mono_us(void)
     return (uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000;
 }
 
+void clock_sleep_us(uint32_t us)
+{
+    const struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+
+    nanosleep(&time, NULL);
+}
+
 /* "2026-11-22T20:36:00" for this second; the last one is remembered, because log lines come many a second. */
 static const char *second_text(time_t second)
 {

@@ -18,7 +18,7 @@ enum {
     RECEIVE_MAXIMUM_3_1_1 = 100,
     /* Of ours, whatever the broker grants: paho searches through what is unacknowledged for each, and with a thousand
      * of them a request takes half as much CPU again. */
-    UNACKNOWLEDGED_MAX = 64,
+    UNACKNOWLEDGED_MAX = 128,
     INFLIGHT_MAX = 65535,
     TIMESTAMP_LEN = 20, /* of paho's trace lines */
 };

@@ -8,7 +8,7 @@
 #include "base/check.h"
 
 enum {
-    RECEIVES_A_TURN = 32,
+    RECEIVES_A_TURN = 128,
     FENCE_AGAIN_MS = 1000,
     FENCES_BEFORE_WARNING = 5,
     /* A connection that lasted so long starts the backoff anew. Much longer than the longest pause: of two services
@@ -73,20 +73,20 @@ void link_init(struct service *s)
  * the journal of the turn that lets these PUBACKs out. */
 bool link_receive(struct service *s, bool *more)
 {
-    bool received = false;
     int n = 0;
 
     *more = false;
+    s->received = 0;
     if (!mqtt_is_connected(s->mqtt))
         return false;
     do {
         n = mqtt_receive(s->mqtt, RECEIVES_A_TURN, more);
-        received |= n > 0;
+        s->received += n > 0 ? (unsigned)n : 0;
     } while (n > 0 && *more && s->has_backlog);
     s->has_backlog = false;
     if (n < 0)
         link_lost(s);
-    return received;
+    return s->received > 0;
 }
 
 /* --- backoff --- */

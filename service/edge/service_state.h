@@ -44,7 +44,8 @@ struct service {
     uint64_t fence_sent_ms;
     uint64_t last_retained_ms;
     bool connected_once;
-    bool has_to_send; /* more than one turn may take */
+    bool has_to_send;  /* more than one turn may take */
+    unsigned received; /* messages, in this turn */
 
     /* files */
     struct stat registry_stat;

@@ -118,9 +118,9 @@ def load_times(cases, settings):
 
 def longest_turn_ms(stats):
     """From what the service said on its stats topic; None where it says nothing of it."""
-    turns = [json.loads(line).get("turn_longest_ms") for line in stats.splitlines() if line.startswith("{")]
+    turns = [json.loads(line).get("turn_longest_us") for line in stats.splitlines() if line.startswith("{")]
     turns = [turn for turn in turns if turn is not None]
-    return max(turns) if turns else None
+    return max(turns) / 1000 if turns else None
 
 
 def reload_under_load(processes, load, case, load_s):
