@@ -46,6 +46,9 @@ struct service {
     bool connected_once;
     bool has_to_send;  /* more than one turn may take */
     unsigned received; /* messages, in this turn */
+    bool is_busy;      /* so many come that it pays to wait for more */
+    uint64_t counted;  /* messages */
+    uint64_t counted_since_ms;
 
     /* files */
     struct stat registry_stat;
