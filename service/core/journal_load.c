@@ -311,6 +311,7 @@ int journal_each(struct journal *j, enum journal_kind kind,
     int r = copy_records(j, list, count, &records);
     const uint8_t *at = records.data;
 
+    CHECK(at || count == 0 || r < 0);
     for (size_t i = 0; i < count && r == 0; i++) {
         struct entry_head entry;
 

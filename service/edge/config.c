@@ -277,7 +277,7 @@ static void check_reply_default(struct reading *r)
                                 mark ? (size_t)(mark - r->c->reply_default) : strlen(r->c->reply_default)));
     buffer_put_text(&topic, mark ? "set" : "");
     buffer_put_text(&topic, mark ? mark + strlen("{action}") : "");
-    if (!topic_is_publishable(buffer_bytes(&topic)) || memchr(topic.data, '{', topic.len))
+    if (!topic_is_publishable(buffer_bytes(&topic)) || !topic.data || memchr(topic.data, '{', topic.len))
         mistake(r, "topics.reply_default", "must make a topic with topics.prefix; {action} is the only placeholder");
     else if (topic_matches(bytes_of_text("api/tracker/output/+"),
                            bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
