@@ -16,7 +16,6 @@ struct mqtt_link {
     int protocol;
     bool session_present;
     bool hides_bytes; /* paho holds decoded bytes that a poll of fd does not show */
-    bool is_held;
     uint16_t receive_maximum;
     uint32_t maximum_packet; /* 0: no limit */
 };
@@ -28,8 +27,6 @@ int mqtt_link_open(struct mqtt_link *link, const struct mqtt_options *options, c
 /* Both take a closed link too. */
 void mqtt_link_disconnect(struct mqtt_link *link);
 void mqtt_link_abort(struct mqtt_link *link);
-
-void mqtt_link_hold(struct mqtt_link *link, bool hold);
 
 /* Around a paho call that sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer: lets that packet out where what is
  * written is held, and nothing that is written after it, however long that takes. */

@@ -42,9 +42,6 @@ size_t mqtt_stream_unread(int fd);
 /* Bytes that were written and have not left. */
 size_t mqtt_stream_unsent(int fd);
 
-/* Bytes ever written. */
-uint64_t mqtt_stream_written(int fd);
-
 /* Copies the next bytes without taking them; how many there are, at most `size`. */
 size_t mqtt_stream_peek(int fd, uint8_t *head, size_t size);
 

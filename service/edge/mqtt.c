@@ -141,7 +141,7 @@ void mqtt_abort(struct mqtt *m)
 
 void mqtt_cork(struct mqtt *m, bool hold)
 {
-    mqtt_link_hold(&m->link, hold);
+    mqtt_stream_hold(m->link.fd, hold);
 }
 
 bool mqtt_is_connected(const struct mqtt *m)

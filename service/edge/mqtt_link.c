@@ -65,7 +65,7 @@ static struct watch {
     bool session_present;
     bool is_readable;            /* what comes on the socket is not encrypted */
     uint64_t deadline_ms;        /* of the connect */
-    int asking_fd;               /* -1: nothing is held on a socket on which an answer is waited for */
+    int asking_fd;               /* -1: no answer is waited for */
     char error[MQTT_ERROR_SIZE]; /* the last that paho or OpenSSL complained about */
 } watch = {.asking_fd = -1};
 
@@ -380,7 +380,7 @@ void mqtt_link_disconnect(struct mqtt_link *link)
         mqtt_link_abort(link);
         return;
     }
-    mqtt_link_hold(link, false);
+    mqtt_stream_hold(link->fd, false);
     mqtt_stream_finish(link->fd, CLOSE_WAIT_MS);
     /* Paho closes at once, and a close with unread bytes in it is a reset, which may take the last packets with it. So
      * the socket is kept open beyond paho's close, until the broker has closed its side. */
@@ -393,17 +393,9 @@ void mqtt_link_disconnect(struct mqtt_link *link)
     }
 }
 
-void mqtt_link_hold(struct mqtt_link *link, bool hold)
-{
-    if (!link->client || link->fd < 0 || link->is_held == hold)
-        return;
-    mqtt_stream_hold(link->fd, hold);
-    link->is_held = hold;
-}
-
 void mqtt_link_expect(struct mqtt_link *link)
 {
-    watch_start((struct watch){.asking_fd = link->is_held ? link->fd : -1});
+    watch_start((struct watch){.asking_fd = link->fd});
 }
 
 void mqtt_link_expect_end(void)

@@ -35,7 +35,6 @@ struct stream {
     size_t in_len;
     struct buffer out;
     size_t out_at; /* what is before it has left */
-    uint64_t written;
     uint8_t in[IN_SIZE];
 };
 
@@ -116,7 +115,6 @@ static ssize_t put(struct stream *s, const struct iovec *runs, int count)
         if (!s->is_mute)
             buffer_put(&s->out, bytes_of(runs[i].iov_base, runs[i].iov_len));
     }
-    s->written += len;
     if (!s->is_held)
         send_out(s);
     return (ssize_t)len;
@@ -165,12 +163,6 @@ size_t mqtt_stream_unsent(int fd)
 {
     const struct stream *s = stream_of(fd);
     return s ? unsent(s) : 0;
-}
-
-uint64_t mqtt_stream_written(int fd)
-{
-    const struct stream *s = stream_of(fd);
-    return s ? s->written : 0;
 }
 
 /* --- in --- */
