@@ -19,7 +19,6 @@ static struct broker *broker;
 static struct outputd *service;
 static struct field *field;
 static struct desk *desk;
-static int asked;
 
 #define REGISTRY(more)                                                                                    \
     "users = ({ id = 1; });\n"                                                                            \
@@ -130,23 +129,6 @@ static void clear(const char *name)
 
 /* --- what is to be seen --- */
 
-static int code_of_set(int tracker_id)
-{
-    char correlation[32];
-    const struct probe_message *reply;
-    json_t *value;
-    int code;
-
-    snprintf(correlation, sizeof correlation, "ask %d", ++asked);
-    desk_set(desk, correlation, tracker_id, 1, true);
-    reply = desk_wait(desk, correlation);
-    value = value_decode(bytes_of(reply->payload, reply->payload_len), false);
-    code = (int)json_integer_value(json_object_get(json_object_get(value, "status"), "code"));
-    json_decref(value);
-    probe_forget(desk->probe);
-    return code;
-}
-
 /* By the signal, or because it has changed, whichever is first: it says so, and why. */
 static void expect_refusal(const char *name)
 {
@@ -156,15 +138,15 @@ static void expect_refusal(const char *name)
     outputd_signal(service, SIGHUP);
     outputd_wait_log(service, "reload refused", refusals + 1);
     cr_assert_gt(outputd_log_count(service, name), mistakes, "%s is not named", name);
-    cr_assert_eq(code_of_set(TRACKER), 0);
-    cr_assert_eq(code_of_set(NEW_TRACKER), 204);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, NEW_TRACKER), 204);
 }
 
 static void expect_next_is_taken(void)
 {
     outputd_write(service, "registry.cfg", next_registry);
     outputd_signal(service, SIGHUP);
-    cr_assert(PUMP_UNTIL(code_of_set(NEW_TRACKER) == 0), "the next good registry is not taken");
+    cr_assert(PUMP_UNTIL(desk_code_of_set(desk, NEW_TRACKER) == 0), "the next good registry is not taken");
 }
 
 /* --- half-written --- */
@@ -207,10 +189,10 @@ Test(service_neighbours_files, a_registry_that_is_written_slowly_is_taken_when_i
     for (size_t len = 0; len < text_len; len += 60) {
         write_part("registry.cfg", next_registry, len);
         PUMP_UNTIL_FOR(150, false);
-        cr_assert_eq(code_of_set(TRACKER), 0);
+        cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
     }
     write_part("registry.cfg", next_registry, text_len);
-    cr_assert(PUMP_UNTIL(code_of_set(NEW_TRACKER) == 0), "the whole registry is not taken");
+    cr_assert(PUMP_UNTIL(desk_code_of_set(desk, NEW_TRACKER) == 0), "the whole registry is not taken");
     cr_assert_geq(outputd_log_count(service, "reload refused"), 1);
 }
 
@@ -262,10 +244,10 @@ Test(service_neighbours_files, a_pipe_in_the_place_of_the_registry_holds_nobody_
 {
     make_pipe("registry.cfg");
     outputd_wait_log(service, "reload refused", 1);
-    cr_assert_eq(code_of_set(TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
     clear("registry.cfg");
     outputd_write(service, "registry.cfg", next_registry);
-    cr_assert(PUMP_UNTIL(code_of_set(NEW_TRACKER) == 0));
+    cr_assert(PUMP_UNTIL(desk_code_of_set(desk, NEW_TRACKER) == 0));
 }
 
 /* --- replaced --- */
@@ -274,10 +256,10 @@ Test(service_neighbours_files, a_registry_that_is_deleted_and_made_anew_is_taken
 {
     make_nothing("registry.cfg");
     PUMP_UNTIL_FOR(1200, false); /* it is looked at twice a second */
-    cr_assert_eq(code_of_set(TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
     cr_assert_eq(outputd_log_count(service, "registry reloaded"), 0);
     write_part("registry.cfg", next_registry, strlen(next_registry));
-    cr_assert(PUMP_UNTIL(code_of_set(NEW_TRACKER) == 0));
+    cr_assert(PUMP_UNTIL(desk_code_of_set(desk, NEW_TRACKER) == 0));
 }
 
 Test(service_neighbours_files, of_many_replacements_the_last_one_is_taken)
@@ -287,9 +269,9 @@ Test(service_neighbours_files, of_many_replacements_the_last_one_is_taken)
         outputd_signal(service, SIGHUP);
     }
     outputd_write(service, "registry.cfg", next_registry);
-    cr_assert(PUMP_UNTIL(code_of_set(NEW_TRACKER) == 0));
+    cr_assert(PUMP_UNTIL(desk_code_of_set(desk, NEW_TRACKER) == 0));
     PUMP_UNTIL_FOR(1200, false);
-    cr_assert_eq(code_of_set(NEW_TRACKER), 0);
-    cr_assert_eq(code_of_set(TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, NEW_TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
     cr_assert_eq(outputd_log_count(service, "reload refused"), 0);
 }

@@ -15,7 +15,6 @@ static struct broker *broker;
 static struct outputd *service;
 static struct field *field;
 static struct desk *desk;
-static int asked;
 
 static void set_stage(void)
 {
@@ -57,30 +56,13 @@ static void write_fleet(int count, const char *last)
     buffer_release(&text);
 }
 
-static int code_of_set(int tracker_id)
-{
-    char correlation[32];
-    const struct probe_message *reply;
-    json_t *value;
-    int code;
-
-    snprintf(correlation, sizeof correlation, "ask %d", ++asked);
-    desk_set(desk, correlation, tracker_id, 1, true);
-    reply = desk_wait(desk, correlation);
-    value = value_decode(bytes_of(reply->payload, reply->payload_len), false);
-    code = (int)json_integer_value(json_object_get(json_object_get(value, "status"), "code"));
-    json_decref(value);
-    probe_forget(desk->probe);
-    return code;
-}
-
 /* How many round trips there were until the log says so. */
 static int answered_until(const char *line)
 {
     int count = 0;
 
     while (outputd_log_count(service, line) == 0) {
-        cr_assert_eq(code_of_set(TRACKER), 0);
+        cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
         count++;
     }
     return count;
@@ -93,11 +75,11 @@ enum { MORE_THAN_ON_ITS_WAY = 3 };
 
 Test(service_reload_large, requests_are_answered_while_it_is_read)
 {
-    cr_assert_eq(code_of_set(NEW_TRACKER), 204);
+    cr_assert_eq(desk_code_of_set(desk, NEW_TRACKER), 204);
     write_fleet(FLEET, NEW_JSON_TRACKER);
     outputd_signal(service, SIGHUP);
     cr_assert_gt(answered_until("reloaded"), MORE_THAN_ON_ITS_WAY);
-    cr_assert_eq(code_of_set(NEW_TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, NEW_TRACKER), 0);
 }
 
 Test(service_reload_large, requests_are_answered_until_its_last_line_is_wrong)
@@ -106,24 +88,24 @@ Test(service_reload_large, requests_are_answered_until_its_last_line_is_wrong)
     outputd_signal(service, SIGHUP);
     cr_assert_gt(answered_until("reload refused"), MORE_THAN_ON_ITS_WAY);
     cr_assert_geq(outputd_log_count(service, "registry.cfg:150005: there is no user 99"), 1);
-    cr_assert_eq(code_of_set(NEW_TRACKER), 204);
+    cr_assert_eq(desk_code_of_set(desk, NEW_TRACKER), 204);
 }
 
 Test(service_reload_large, a_change_while_it_is_read_is_read_next)
 {
     write_fleet(FLEET, NEW_JSON_TRACKER);
     outputd_signal(service, SIGHUP);
-    cr_assert_eq(code_of_set(TRACKER), 0); /* by then it is being read, or has been */
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0); /* by then it is being read, or has been */
     write_fleet(0, "{ id = 9; user_id = 1; model = \"generic_json\"; outputs = 3; }");
-    cr_assert(PUMP_UNTIL(code_of_set(9) == 213), "the second one is not taken");
-    cr_assert_eq(code_of_set(NEW_TRACKER), 204);
+    cr_assert(PUMP_UNTIL(desk_code_of_set(desk, 9) == 213), "the second one is not taken");
+    cr_assert_eq(desk_code_of_set(desk, NEW_TRACKER), 204);
 }
 
 Test(service_reload_large, the_service_can_be_stopped_while_it_is_read)
 {
     write_fleet(FLEET, NEW_JSON_TRACKER);
     outputd_signal(service, SIGHUP);
-    cr_assert_eq(code_of_set(TRACKER), 0);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
     outputd_stop(service);
     cr_assert_eq(outputd_log_count(service, " stopped "), 1);
 }

@@ -168,3 +168,22 @@ void desk_fence(struct desk *d)
     desk_set(d, correlation, NEVER_ONLINE, 1, true);
     desk_wait(d, correlation);
 }
+
+int desk_code_of_set(struct desk *desk, int tracker_id)
+{
+    static int asked;
+    char correlation[32];
+    const struct probe_message *reply;
+    json_t *value;
+    int code;
+
+    snprintf(correlation, sizeof correlation, "ask %d", ++asked);
+    desk_set(desk, correlation, tracker_id, 1, true);
+    reply = desk_wait(desk, correlation);
+    value = value_decode(bytes_of(reply->payload, reply->payload_len), false);
+    code = (int)json_integer_value(json_object_get(json_object_get(value, "status"), "code"));
+    cr_assert_eq(code == 0, json_is_true(json_object_get(value, "success")), "%s", reply->payload);
+    json_decref(value);
+    probe_forget(desk->probe);
+    return code;
+}

@@ -47,4 +47,7 @@ void desk_expect_error(struct desk *d, const char *correlation, int code, const 
 /* Everything that this desk sent before has been dealt with: a request behind it was answered. */
 void desk_fence(struct desk *d);
 
+/* Sets output 1 on, under a correlation of its own, and forgets all replies: the code, 0 for success. */
+int desk_code_of_set(struct desk *desk, int tracker_id);
+
 #endif
