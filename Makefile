@@ -23,13 +23,21 @@ endif
 ALL_CFLAGS := -std=c17 $(WARNINGS) $(HARDENING) $(SANITIZE) $(CFLAGS)
 LDFLAGS  += $(SANITIZE)
 
+# Programs are optimised as a whole, which saves the engine an eighth of its time. Tests are linked without that, from
+# the same objects, and so are builds that somebody looks into.
+ifeq ($(SANITIZE)$(filter -O0 --coverage,$(CFLAGS))$(findstring clang,$(CC)),)
+LTO := $(call if_known,-flto=auto)
+endif
+# Behind LDFLAGS, which say no to it.
+WHOLE := $(if $(LTO),$(LTO) $(CFLAGS))
+
 # Another paho (a high-performance build, say): make PAHO_PREFIX=/opt/paho
 ifdef PAHO_PREFIX
 CPPFLAGS := -I$(PAHO_PREFIX)/include $(CPPFLAGS)
 LDFLAGS  += -L$(PAHO_PREFIX)/lib -Wl,-rpath,$(PAHO_PREFIX)/lib
 endif
 # Also where LDFLAGS is given on the command line; the last word on it.
-override LDFLAGS += -pie -Wl,-z,relro,-z,now
+override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(LTO),-fno-lto)
 
 # On some releases msgpack-c is called msgpack, on later ones msgpack-c.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpackc)
@@ -70,6 +78,7 @@ $(BUILD)/obj/service/core/framer_sparkplug.o: CPPFLAGS += -isystem $(GENERATED)
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/service/%.o: ALL_CFLAGS += $(if $(LTO),$(LTO) -ffat-lto-objects)
 
 define ring_rule
 $(BUILD)/lib$(1).a: $(call objects,service/$(1))
@@ -84,7 +93,7 @@ RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/l
 
 define program_rule
 $(BUILD)/$(1): $(call objects,service/$(1)) $(RING_LIBS)
-	$(CC) -o $$@ $$^ $(LDFLAGS) $(LIBS_edge)
+	$(CC) -o $$@ $$^ $(LDFLAGS) $(WHOLE) $(LIBS_edge)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -125,7 +134,7 @@ $(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/supp
     $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/obj/tests/support/alloc_watch.o \
     $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -Wl,--wrap=getrandom $(LIBS_core)
+	$(CC) -o $@ $^ $(LDFLAGS) $(WHOLE) -Wl,--wrap=getrandom $(LIBS_core)
 $(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice
 
 # LMDB is what the journal is measured against.
@@ -136,7 +145,7 @@ $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(
 # The whole engine, without a broker.
 $(BUILD)/bench/scale: $(BUILD)/obj/tests/bench/scale.o $(RING_LIBS)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+	$(CC) -o $@ $^ $(LDFLAGS) $(WHOLE) $(LIBS_edge)
 
 # Who measures, and the yardstick, share no code with the service's connection.
 $(BUILD)/bench/loadgen: $(patsubst %,$(BUILD)/obj/tests/bench/%.o,loadgen load_tracker load_requester load_report load_options) \
