@@ -1,5 +1,7 @@
 #include "engine_state.h"
 
+#include <xxhash.h>
+
 #include "base/check.h"
 #include "core/topic.h"
 
@@ -109,18 +111,30 @@ static enum code check_message(const struct engine *e, const struct incoming *in
     return in->request.hash_is_good ? CODE_SUCCESS : CODE_WRONG_HASH;
 }
 
-static struct request_key make_key(const struct incoming *in, bool *correlated)
+/* No secret is needed: the payload, which also holds the request_id, names a session by a hash that only its own user
+ * knows, so that nobody can make a request that is taken for another one's. */
+static struct request_key make_key(struct engine *e, const struct incoming *in)
 {
-    const struct request_id *id = &in->request.id;
     struct bytes correlation = in->message->correlation;
-    const uint8_t action = (uint8_t)in->request.action;
-    const struct bytes parts[] = {bytes_of(&action, 1), in->reply_topic, correlation, in->message->payload};
-    struct digest digest = digest_of_parts(parts, sizeof parts / sizeof *parts); /* the payload holds request_id */
+    struct buffer *parts = &e->record;
+    XXH128_canonical_t digest;
     struct request_key key;
 
-    *correlated = correlation.len > 0 || id->kind != REQUEST_ID_NONE;
-    memcpy(key.bytes, digest.bytes, REQUEST_KEY_SIZE);
+    buffer_clear(parts);
+    buffer_put_u8(parts, (uint8_t)in->request.action);
+    buffer_put_be(parts, in->reply_topic.len, 4);
+    buffer_put(parts, in->reply_topic);
+    buffer_put_be(parts, correlation.len, 4);
+    buffer_put(parts, correlation);
+    buffer_put(parts, in->message->payload);
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(parts->data, parts->len));
+    memcpy(key.bytes, digest.digest, REQUEST_KEY_SIZE);
     return key;
+}
+
+static bool is_correlated(const struct incoming *in)
+{
+    return in->message->correlation.len > 0 || in->request.id.kind != REQUEST_ID_NONE;
 }
 
 static struct pending *make_pending(struct engine *e, const struct incoming *in)
@@ -142,13 +156,14 @@ static struct pending *make_pending(struct engine *e, const struct incoming *in)
 }
 
 /* The rest of it, once checks 1 to 5 say that it can be trusted. */
-static void fill_pending(struct pending *p, const struct incoming *in)
+static void fill_pending(struct engine *e, struct pending *p, const struct incoming *in)
 {
     const struct request *request = &in->request;
 
     p->tracker_id = request->tracker_id;
     p->session = digest_of(bytes_of(request->hash, HASH_DIGITS));
-    p->key = make_key(in, &p->correlated);
+    p->key = make_key(e, in);
+    p->correlated = is_correlated(in);
     p->command.output = request->output;
     p->command.enable = request->enable;
     p->command.outputs = request->outputs;
@@ -226,7 +241,7 @@ static void take_request(struct engine *e, struct incoming *in)
         refuse(e, p, code);
         return;
     }
-    fill_pending(p, in);
+    fill_pending(e, p, in);
     judge_and_submit(e, p, in->message);
 }
 

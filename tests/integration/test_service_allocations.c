@@ -82,7 +82,8 @@ static void set_stage(void)
     preload_start(service, "alloc_count", "ALLOC_COUNT", "allocations");
     outputd_wait_ready(service);
     map_counts();
-    crowd = crowd_start(broker_url(broker), "a6aa75587e5c59c32d347da438505fc3", WARM_UP + STRETCHES_MAX * STRETCH, request);
+    crowd =
+        crowd_start(broker_url(broker), "a6aa75587e5c59c32d347da438505fc3", WARM_UP + STRETCHES_MAX * STRETCH, request);
     cr_assert(crowd);
 }
 
