@@ -28,8 +28,7 @@ LDFLAGS  += $(SANITIZE)
 ifeq ($(SANITIZE)$(filter -O0 --coverage,$(CFLAGS))$(findstring clang,$(CC)),)
 LTO := $(call if_known,-flto=auto)
 endif
-# Behind LDFLAGS, which say no to it.
-WHOLE := $(if $(LTO),$(LTO) $(CFLAGS))
+PIECEWISE := $(if $(LTO),-fno-lto)
 
 # Another paho (a high-performance build, say): make PAHO_PREFIX=/opt/paho
 ifdef PAHO_PREFIX
@@ -37,7 +36,8 @@ CPPFLAGS := -I$(PAHO_PREFIX)/include $(CPPFLAGS)
 LDFLAGS  += -L$(PAHO_PREFIX)/lib -Wl,-rpath,$(PAHO_PREFIX)/lib
 endif
 # Also where LDFLAGS is given on the command line; the last word on it.
-override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(LTO),-fno-lto)
+override LDFLAGS += -pie -Wl,-z,relro,-z,now $(PIECEWISE)
+WHOLE := $(filter-out $(PIECEWISE),$(LDFLAGS)) $(if $(LTO),$(LTO) $(CFLAGS))
 
 # On some releases msgpack-c is called msgpack, on later ones msgpack-c.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpackc)
@@ -93,7 +93,7 @@ RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/l
 
 define program_rule
 $(BUILD)/$(1): $(call objects,service/$(1)) $(RING_LIBS)
-	$(CC) -o $$@ $$^ $(LDFLAGS) $(WHOLE) $(LIBS_edge)
+	$(CC) -o $$@ $$^ $(WHOLE) $(LIBS_edge)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -134,7 +134,7 @@ $(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/supp
     $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/obj/tests/support/alloc_watch.o \
     $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(WHOLE) -Wl,--wrap=getrandom $(LIBS_core)
+	$(CC) -o $@ $^ $(WHOLE) -Wl,--wrap=getrandom $(LIBS_core)
 $(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice
 
 # LMDB is what the journal is measured against.
@@ -145,7 +145,7 @@ $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(
 # The whole engine, without a broker.
 $(BUILD)/bench/scale: $(BUILD)/obj/tests/bench/scale.o $(RING_LIBS)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(WHOLE) $(LIBS_edge)
+	$(CC) -o $@ $^ $(WHOLE) $(LIBS_edge)
 
 # Who measures, and the yardstick, share no code with the service's connection.
 $(BUILD)/bench/loadgen: $(patsubst %,$(BUILD)/obj/tests/bench/%.o,loadgen load_tracker load_requester load_report load_options) \
