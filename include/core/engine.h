@@ -192,6 +192,7 @@ struct engine_totals {
 struct engine_totals engine_totals(const struct engine *e);
 
 bool engine_is_draining(const struct engine *e);
+bool engine_has_registry(const struct engine *e);
 
 /* The filters of every ack and presence topic, each once: appended as NUL-terminated strings, acks first. Returns how
  * many are acks; *count is how many there are in all. */

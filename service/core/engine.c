@@ -350,6 +350,11 @@ bool engine_is_draining(const struct engine *e)
     return e->draining;
 }
 
+bool engine_has_registry(const struct engine *e)
+{
+    return e->registry != NULL;
+}
+
 /* --- messages --- */
 
 void engine_message(struct engine *e, const struct engine_message *message, struct instant now)

@@ -228,8 +228,10 @@ static void take_reload(struct service *s)
         take_whole(s, r);
     else
         take_registry(s, r);
-    if (r->mistakes.count == 0)
+    if (r->mistakes.count == 0) {
         engine_counters(s->engine)->reloads++;
+        s->registry_loaded_ms = s->now.mono_ms;
+    }
     profiles_free(r->rules.profiles); /* commands in flight count them, on this thread */
     r->rules.profiles = NULL;
     r->is_taken = true;

@@ -101,6 +101,17 @@ static void journal_fails(struct service *s)
     engine_journal_failed(s->engine, s->now);
 }
 
+static int commit_timed(struct service *s)
+{
+    bool writes = !journal_may_wait(s->journal);
+    uint64_t began_us = writes ? clock_mono_us() : 0;
+    int r = journal_commit(s->journal);
+
+    if (writes)
+        histogram_observe(&s->metrics.commit, clock_mono_us() - began_us);
+    return r;
+}
+
 static void commit(struct service *s)
 {
     uint64_t wait_ms = s->journal_down ? JOURNAL_TRY_MS : journal_may_wait(s->journal) ? DELETIONS_WAIT_MS : 0;
@@ -108,7 +119,7 @@ static void commit(struct service *s)
     if (s->now.mono_ms - s->committed_ms < wait_ms)
         return;
     s->committed_ms = s->now.mono_ms;
-    if (journal_commit(s->journal) == 0)
+    if (commit_timed(s) == 0)
         journal_works(s);
     else
         journal_fails(s);
@@ -215,6 +226,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
         first(s);
     link_tick(s);
     received = link_receive(s, &more);
+    http_turn(s);
     engine_tick(s->engine, s->now);
     files_watch(s);
     note_alive(s);
