@@ -36,6 +36,9 @@ struct http_server *http_server_start(const struct http_options *options, struct
 /* Everything that was put must have been answered. Lets what was answered leave, and ends the thread. Takes NULL. */
 void http_server_stop(struct http_server *server);
 
+/* From now on a body may have so many bytes. */
+void http_server_limit_body(struct http_server *server, uint32_t bytes_max);
+
 /* --- what it has counted; may be called by any thread --- */
 
 /* The statuses that are told apart, ending with 0. */
@@ -45,6 +48,6 @@ uint64_t http_server_count(const struct http_server *server, enum http_path path
 uint32_t http_server_connections(const struct http_server *server);
 
 /* Requests that were refused with code 9 while they arrived. */
-uint64_t http_server_too_large(const struct http_server *server);
+uint64_t http_server_too_large(const struct http_server *server, enum http_path path);
 
 #endif

@@ -55,8 +55,9 @@ static bool reply_topic_is_allowed(const struct engine *e, const struct incoming
 {
     struct bytes topic = in->reply_topic;
 
-    return topic_is_publishable(topic) && !is_own_topic(e, topic) && !router_is_taken(&e->router, topic) &&
-           (is_listed(e, topic) || is_default(e, in->action, topic));
+    return in->message->local ||
+           (topic_is_publishable(topic) && !is_own_topic(e, topic) && !router_is_taken(&e->router, topic) &&
+            (is_listed(e, topic) || is_default(e, in->action, topic)));
 }
 
 /* Appends the default to `out` where it takes that. */
@@ -64,6 +65,8 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
 {
     const struct request *request = &in->request;
 
+    if (in->message->local)
+        return bytes_of("", 0);
     if (in->message->response_topic.data)
         return in->message->response_topic;
     if (!in->readable || !request->has_response_topic) {
@@ -76,6 +79,16 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
 }
 
 /* --- the request --- */
+
+/* What is otherwise with a request that came by another way than MQTT. */
+static void read_local(struct incoming *in)
+{
+    if (!in->readable)
+        return;
+    in->request.bad &= ~(1u << PARAMETER_RESPONSE_TOPIC);
+    if (in->message->hash.data)
+        in->readable = request_take_hash(&in->request, in->message->hash);
+}
 
 void engine_read_request(const struct engine *e, struct bytes action, const struct engine_message *message,
                          struct incoming *in)
@@ -91,6 +104,8 @@ void engine_read_request(const struct engine *e, struct bytes action, const stru
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
         in->request.id.kind = REQUEST_ID_NONE;
+    if (message->local)
+        read_local(in);
     if (message->retain)
         in->request.bad |= 1u << PARAMETER_RETAIN;
 }
@@ -114,8 +129,10 @@ static struct request_key make_key(const struct incoming *in, bool *correlated)
     const struct request_id *id = &in->request.id;
     struct bytes correlation = in->message->correlation;
     const uint8_t action = (uint8_t)in->request.action;
-    const struct bytes parts[] = {bytes_of(&action, 1), in->reply_topic, correlation, in->message->payload};
-    struct digest digest = digest_of_parts(parts, sizeof parts / sizeof *parts); /* the payload holds request_id */
+    /* The payload holds request_id, and the hash where that did not come beside it. */
+    const struct bytes parts[] = {bytes_of(&action, 1), in->reply_topic, correlation, in->message->payload,
+                                  in->message->hash};
+    struct digest digest = digest_of_parts(parts, in->message->hash.data ? 5 : 4);
     struct request_key key;
 
     *correlated = correlation.len > 0 || id->kind != REQUEST_ID_NONE;
@@ -128,7 +145,7 @@ static struct pending *make_pending(struct engine *e, const struct incoming *in)
     struct pending *p = pending_new(in->reply_topic, in->message->correlation);
     const struct request *request = &in->request;
 
-    p->id = e->next_id++;
+    p->id = e->answering_id = e->next_id++;
     p->arrived = e->now;
     p->deadline.kind = TIMER_DEADLINE;
     p->deadline_ms = e->now.mono_ms;
@@ -301,6 +318,7 @@ void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict,
         return;
     case SUBMIT_PENDING:
         drop_duplicate(e, p, "pending");
+        e->answering_id = store_same_id(&e->store, p);
         pending_free(p);
         return;
     case SUBMIT_ANSWERED:

@@ -75,7 +75,7 @@ static void make_refusal(struct http_exchange *x, unsigned status, enum code cod
 
 static enum MHD_Result refuse_too_large(struct http_server *s, struct http_exchange *x)
 {
-    atomic_fetch_add_explicit(&s->too_large, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->too_large[x->path], 1, memory_order_relaxed);
     make_refusal(x, MHD_HTTP_PRECONDITION_FAILED, CODE_TOO_LARGE, "too large\n");
     return send_answer(s, x, &x->answer);
 }
@@ -124,12 +124,17 @@ static const char *header(const struct http_exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
+static size_t body_max(const struct http_server *s)
+{
+    return atomic_load_explicit(&s->body_bytes_max, memory_order_relaxed);
+}
+
 /* libmicrohttpd has checked that it is a number. */
 static bool says_too_much(const struct http_server *s, const struct http_exchange *x)
 {
     const char *length = header(x, "Content-Length");
 
-    return length && strtoull(length, NULL, 10) > s->options.body_bytes_max;
+    return length && strtoull(length, NULL, 10) > body_max(s);
 }
 
 static enum MHD_Result read_head(struct http_server *s, struct http_exchange *x, const char *method)
@@ -143,12 +148,12 @@ static enum MHD_Result read_head(struct http_server *s, struct http_exchange *x,
 
 static enum MHD_Result read_body(const struct http_server *s, struct http_exchange *x, const char *data, size_t *size)
 {
-    if (x->dropped == 0 && x->ask->body.len + *size <= s->options.body_bytes_max)
+    if (x->dropped == 0 && x->ask->body.len + *size <= body_max(s))
         buffer_put(&x->ask->body, bytes_of(data, *size));
     else
         x->dropped += *size;
     *size = 0;
-    return x->dropped <= (size_t)s->options.body_bytes_max * DROP_TIMES ? MHD_YES : MHD_NO;
+    return x->dropped <= body_max(s) * DROP_TIMES ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result ask_loop(struct http_server *s, struct http_exchange *x)

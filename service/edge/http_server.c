@@ -128,6 +128,7 @@ static struct http_server *new_server(const struct http_options *options, struct
     CHECK(s);
     s->options = *options;
     s->mailbox = mailbox;
+    atomic_init(&s->body_bytes_max, options->body_bytes_max);
     s->now_ms = clock_now().mono_ms;
     TAILQ_INIT(&s->waiting);
     TAILQ_INIT(&s->asked);
@@ -168,6 +169,11 @@ void http_server_stop(struct http_server *s)
     free(s);
 }
 
+void http_server_limit_body(struct http_server *s, uint32_t bytes_max)
+{
+    atomic_store_explicit(&s->body_bytes_max, bytes_max, memory_order_relaxed);
+}
+
 /* --- what it has counted --- */
 
 uint64_t http_server_count(const struct http_server *s, enum http_path path, size_t status_index)
@@ -180,7 +186,7 @@ uint32_t http_server_connections(const struct http_server *s)
     return atomic_load_explicit(&s->connection_count, memory_order_relaxed);
 }
 
-uint64_t http_server_too_large(const struct http_server *s)
+uint64_t http_server_too_large(const struct http_server *s, enum http_path path)
 {
-    return atomic_load_explicit(&s->too_large, memory_order_relaxed);
+    return atomic_load_explicit(&s->too_large[path], memory_order_relaxed);
 }

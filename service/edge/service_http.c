@@ -5,17 +5,11 @@
 #include <sys/resource.h>
 
 #include "base/check.h"
-#include "edge/http_server.h"
 #include "edge/metrics_text.h"
 #include "edge/mqtt_socket.h"
-#include "service_state.h"
+#include "service_http_state.h"
 
 enum { OTHER_DESCRIPTORS = 128 }; /* the journal, the broker, files */
-
-struct service_http {
-    struct http_mailbox *mailbox;
-    struct http_server *server;
-};
 
 /* --- life --- */
 
@@ -99,65 +93,22 @@ int http_fd(const struct service *s)
     return s->http ? http_mailbox_asks_fd(s->http->mailbox) : -1;
 }
 
-/* --- answers --- */
-
-static void answer_metrics(struct service *s, struct http_ask *ask)
+/* Refused before they had arrived: nothing of them but that has reached the loop. */
+static void count_too_large(struct service *s)
 {
-    ask->answer.status = 200;
-    ask->answer.content_type = METRICS_CONTENT_TYPE;
-    metrics_write(s, &ask->answer.body);
-}
+    static const enum action actions[HTTP_PATH_COUNT] = {
+        [HTTP_PATH_SET] = ACTION_SET, [HTTP_PATH_SET_ALL] = ACTION_SET_ALL, [HTTP_PATH_OTHER_ACTION] = ACTION_UNKNOWN};
 
-static void answer_healthz(struct service *s, struct http_ask *ask)
-{
-    (void)s;
-    http_ask_answer(ask, 200, "ok");
-}
+    for (unsigned path = HTTP_PATH_SET; path <= HTTP_PATH_OTHER_ACTION; path++) {
+        uint64_t fresh = http_server_too_large(s->http->server, (enum http_path)path) - s->http->too_large[path];
 
-static void answer_readyz(struct service *s, struct http_ask *ask)
-{
-    const char *why = service_is_not_ready(s);
-
-    http_ask_answer(ask, why ? 503 : 200, why ? why : "ready");
-}
-
-static void answer_unknown(struct service *s, struct http_ask *ask)
-{
-    (void)s;
-    http_ask_answer(ask, 404, "there is nothing here");
-}
-
-enum { MAY_GET = 1 << HTTP_GET | 1 << HTTP_HEAD, MAY_BE_ANYTHING = (1 << (HTTP_OTHER + 1)) - 1 };
-
-static const struct {
-    unsigned methods;
-    const char *allow;
-    void (*answer)(struct service *s, struct http_ask *ask);
-} routes[HTTP_PATH_COUNT] = {
-    [HTTP_PATH_METRICS] = {MAY_GET, "GET, HEAD, OPTIONS", answer_metrics},
-    [HTTP_PATH_HEALTHZ] = {MAY_GET, "GET, HEAD, OPTIONS", answer_healthz},
-    [HTTP_PATH_READYZ] = {MAY_GET, "GET, HEAD, OPTIONS", answer_readyz},
-    [HTTP_PATH_SET] = {MAY_BE_ANYTHING, NULL, answer_unknown},
-    [HTTP_PATH_SET_ALL] = {MAY_BE_ANYTHING, NULL, answer_unknown},
-    [HTTP_PATH_OTHER_ACTION] = {MAY_BE_ANYTHING, NULL, answer_unknown},
-    [HTTP_PATH_UNKNOWN] = {MAY_BE_ANYTHING, NULL, answer_unknown},
-};
-
-/* Gives the ask back, now or later. */
-static void take(struct service *s, struct http_ask *ask)
-{
-    unsigned method = 1u << ask->method;
-
-    if (routes[ask->path].methods & method) {
-        routes[ask->path].answer(s, ask);
-    } else if (ask->method == HTTP_OPTIONS) {
-        ask->answer.status = 204;
-        ask->answer.allow = routes[ask->path].allow;
-    } else {
-        http_ask_answer(ask, 405, "another method, please");
-        ask->answer.allow = routes[ask->path].allow;
+        if (fresh == 0)
+            continue;
+        s->http->too_large[path] += fresh;
+        engine_counters(s->engine)->requests += fresh;
+        engine_counters(s->engine)->requests_refused += fresh;
+        metrics_reply(&s->metrics, actions[path], CODE_TOO_LARGE, fresh);
     }
-    http_mailbox_answer(s->http->mailbox, ask);
 }
 
 void http_turn(struct service *s)
@@ -165,9 +116,11 @@ void http_turn(struct service *s)
     struct http_ask *ask;
 
     if (!s->http)
-        return;
+        return; /* off */
+    http_server_limit_body(s->http->server, s->current->limits.request_bytes_max);
+    count_too_large(s);
     while ((ask = http_mailbox_take(s->http->mailbox)))
-        take(s, ask);
+        routes_take(s, ask);
 }
 
 void http_stop(struct service *s)
@@ -178,6 +131,8 @@ void http_stop(struct service *s)
         return;
     http_mailbox_close(h->mailbox);
     http_turn(s);
+    outbox_deliver_local(s->outbox);
+    routes_give_up(s);
     http_server_stop(h->server);
     http_mailbox_free(h->mailbox);
     free(h);

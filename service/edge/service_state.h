@@ -124,6 +124,8 @@ int http_start(struct service *s);
 void http_stop(struct service *s);
 /* Takes what was asked for. */
 void http_turn(struct service *s);
+/* A reply to a request that came over HTTP, perhaps in an earlier life: for those who wait for it. */
+void http_reply(struct service *s, uint64_t id, enum code code, struct bytes payload);
 /* Readable when there is something to be taken, or -1. */
 int http_fd(const struct service *s);
 void http_metrics_write(const struct service *s, struct buffer *out);

@@ -70,12 +70,17 @@ static void reply_delivered(void *ctx, uint64_t id, const char *why)
     engine_reply_delivered(s->engine, id);
 }
 
+static void local_reply(void *ctx, uint64_t id, enum code code, struct bytes payload)
+{
+    http_reply(ctx, id, code, payload);
+}
+
 void turn_make_engine(struct service *s, uint64_t first_id)
 {
     const struct engine_effects effects = {
         s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event,
     };
-    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered};
+    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered, local_reply};
 
     s->outbox = outbox_new(&events);
     s->engine = engine_new(&s->first->engine_config, &effects, first_id);
@@ -233,6 +238,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     commit(s);
     guard_room(s);
     report_stats(s); /* before what would fill the receive maximum again */
+    outbox_deliver_local(s->outbox);
     publish(s, !received);
     mqtt_cork(s->mqtt, false);
     check_stop(s);
