@@ -99,7 +99,7 @@ SUITES := $(RINGS) integration
 define suite_rule
 $(BUILD)/tests/$(1): $(call objects,tests/$(1)) $(call objects,tests/support) $(RING_LIBS)
 	@mkdir -p $$(@D)
-	$(CC) -o $$@ $$^ $(LDFLAGS) -lcriterion -lcurl $(LIBS_edge)
+	$(CC) -o $$@ $$^ $(LDFLAGS) -lcriterion $(LIBS_edge)
 endef
 $(foreach suite,$(SUITES),$(eval $(call suite_rule,$(suite))))
 
