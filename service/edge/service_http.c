@@ -60,6 +60,7 @@ static void say_where(const struct config_http *c)
     if (!http_listen_is_loopback(&address))
         log_write(LOG_WARNING, "HTTP is open to other machines without TLS", LOG_TEXT("at", c->listen),
                   LOG_TEXT("better", "a proxy with TLS in front"));
+    log_flush(); /* the first turn may take long, and it can be asked meanwhile */
 }
 
 int http_start(struct service *s)
