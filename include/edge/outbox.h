@@ -4,7 +4,7 @@
  * unacknowledged (Receive Maximum), and comes back. When the connection is lost, replies and states are published
  * again on the next one, commands never: a command that may have left is not sent twice.
  *
- * Replies without a topic are for this process itself: they wait for the journal as the others do, and for nothing else. */
+ * Replies without a topic are for this process itself: they wait for the journal as the others do, for nothing else. */
 #ifndef EDGE_OUTBOX_H
 #define EDGE_OUTBOX_H
 

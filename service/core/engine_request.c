@@ -83,8 +83,6 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
 /* What is otherwise with a request that came by another way than MQTT. */
 static void read_local(struct incoming *in)
 {
-    if (!in->readable)
-        return;
     in->request.bad &= ~(1u << PARAMETER_RESPONSE_TOPIC);
     if (in->message->hash.data)
         in->readable = request_take_hash(&in->request, in->message->hash);
@@ -104,7 +102,7 @@ void engine_read_request(const struct engine *e, struct bytes action, const stru
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
         in->request.id.kind = REQUEST_ID_NONE;
-    if (message->local)
+    if (in->readable && message->local)
         read_local(in);
     if (message->retain)
         in->request.bad |= 1u << PARAMETER_RETAIN;
@@ -163,6 +161,7 @@ static void fill_pending(struct pending *p, const struct incoming *in)
 {
     const struct request *request = &in->request;
 
+    CHECK(in->readable);
     p->tracker_id = request->tracker_id;
     p->session = digest_of(bytes_of(request->hash, HASH_DIGITS));
     p->key = make_key(in, &p->correlated);

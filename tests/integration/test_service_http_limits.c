@@ -157,14 +157,15 @@ Test(service_http_limits, a_flood_of_headers_ends_its_connection)
 
 Test(service_http_limits, noise_ends_its_connection)
 {
-    static const char *const noise[] = {"\r\n\r\n\r\n\r\n",
-                                        "nonsense\r\n\r\n",
-                                        "GET\r\n\r\n",
-                                        "\x16\x03\x01\x02",
-                                        "GET /healthz HTTP/9.9\r\n\r\n",
-                                        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-                                        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
-                                        "\r\n\r\nzz\r\n"};
+    static const char *const noise[] = {
+        "\r\n\r\n\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET\r\n\r\n",
+        "\x16\x03\x01\x02",
+        "GET /healthz HTTP/9.9\r\n\r\n",
+        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    };
 
     start("300");
     for (size_t i = 0; i < sizeof noise / sizeof *noise; i++) {
