@@ -49,7 +49,8 @@ struct engine_command {
 struct engine_reply {
     uint64_t id;
     bool waits; /* for the journal as a command does; else it may leave though nothing can be written */
-    struct bytes topic;
+    enum code code;
+    struct bytes topic; /* empty: of a request by engine_local_request; for whoever asked, if he is still there */
     struct bytes payload;
     struct bytes correlation; /* data NULL: none */
     const char *content_type;
@@ -135,9 +136,18 @@ struct engine_message {
     bool has_expiry;
     bool retain;
     bool dup;
+    bool local;        /* see engine_local_request */
+    struct bytes hash; /* that came beside the payload; data NULL: none */
 };
 
 void engine_message(struct engine *e, const struct engine_message *message, struct instant now);
+
+/* A request that came by another way than MQTT: `action` is the last level of its path, the message's topic is not
+ * looked at, and a response_topic in its payload is ignored. Its reply has an empty topic and carries the id that is
+ * returned: that of the request, or of the earlier one that it repeats and that is still pending. message->local must
+ * be set. */
+uint64_t engine_local_request(struct engine *e, struct bytes action, const struct engine_message *message,
+                              struct instant now);
 
 /* The connection is (re)made: presence is being read back, and no command starts until it is. */
 void engine_presence_reading(struct engine *e);
@@ -192,6 +202,7 @@ struct engine_totals {
 struct engine_totals engine_totals(const struct engine *e);
 
 bool engine_is_draining(const struct engine *e);
+bool engine_has_registry(const struct engine *e);
 
 /* The filters of every ack and presence topic, each once: appended as NUL-terminated strings, acks first. Returns how
  * many are acks; *count is how many there are in all. */

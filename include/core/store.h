@@ -60,6 +60,9 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms);
 /* In `submitted`, of a request that has its place in the lane: its turn comes before store_submit returns. */
 bool store_gives_turn(const struct store *s, const struct pending *p);
 
+/* In `submitted`, with SUBMIT_PENDING: which request it is that p repeats. */
+uint64_t store_same_id(const struct store *s, const struct pending *p);
+
 /* p ends with p->code and p->outcome. quarantine_ms: for so long its lane starts nothing. */
 void store_complete(struct store *s, struct pending *p, uint32_t quarantine_ms, uint64_t now_ms);
 

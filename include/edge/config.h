@@ -57,6 +57,18 @@ struct config_limits {
     struct conf_texts reply_topics;
 };
 
+struct config_http {
+    const char *listen;     /* empty: off */
+    bool listen_is_default; /* nobody has asked for it */
+    bool api;
+    uint32_t connections_max;
+    uint32_t asks_max;
+    uint32_t head_bytes_max;
+    uint32_t timeout_ms;
+    uint32_t answer_ms;
+    uint32_t reply_ms;
+};
+
 /* Texts are borrowed from the configuration; paths are absolute, or relative to the working directory. */
 struct config {
     const char *instance;
@@ -64,6 +76,7 @@ struct config {
     struct config_tls tls;
     struct config_engine engine;
     struct config_limits limits;
+    struct config_http http;
     const char *topic_prefix;
     const char *reply_default;
     uint32_t stats_interval_s;

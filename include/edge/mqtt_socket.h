@@ -17,6 +17,10 @@ struct mqtt_socket_note {
 
 void mqtt_socket_note(struct mqtt_socket_note *note);
 
+/* Sockets of this local port are none of paho's: this process listens there, and whom it lets in may have chosen the
+ * broker's port for his own end. */
+void mqtt_socket_not_from(uint16_t local_port);
+
 /* The TCP socket that came since the note and is connected to this port; -1: none. */
 int mqtt_socket_find(const struct mqtt_socket_note *note, uint16_t peer_port);
 

@@ -2,7 +2,9 @@
  *
  * Nothing here blocks: outbox_flush publishes while the connection takes it, at most as many as the broker granted
  * unacknowledged (Receive Maximum), and comes back. When the connection is lost, replies and states are published
- * again on the next one, commands never: a command that may have left is not sent twice. */
+ * again on the next one, commands never: a command that may have left is not sent twice.
+ *
+ * Replies without a topic are for this process itself: they wait for the journal as the others do, for nothing else. */
 #ifndef EDGE_OUTBOX_H
 #define EDGE_OUTBOX_H
 
@@ -16,6 +18,8 @@ struct outbox_events {
     void (*command_refused)(void *ctx, uint64_t id, const char *why);
     /* Delivered: the broker has acknowledged it. A reply that it will never take counts as delivered, with why. */
     void (*reply_delivered)(void *ctx, uint64_t id, const char *why);
+    /* A reply without a topic, for whoever asked: delivered with that. */
+    void (*local_reply)(void *ctx, uint64_t id, enum code code, struct bytes payload);
 };
 
 struct outbox;
@@ -31,6 +35,9 @@ void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload
 
 /* The journal has all that was staged for it until now: what is held may leave. */
 void outbox_release(struct outbox *o);
+
+/* Hands out the replies without a topic that are not held. That takes no connection. */
+void outbox_deliver_local(struct outbox *o);
 
 /* Takes a command out that was not sent yet. */
 void outbox_cancel(struct outbox *o, uint64_t id);

@@ -44,6 +44,7 @@ struct request_id {
 
 struct request {
     enum action action;
+    bool has_hash;          /* the payload has one, of whatever type */
     bool hash_is_good;      /* 32 hex digits */
     char hash[HASH_DIGITS]; /* in lower case; only where it is good */
     int32_t tracker_id;     /* 1 … */
@@ -61,5 +62,8 @@ struct request {
 /* Reads a payload for the action. 0, and request->bad says which parameters are not good; -EBADMSG where it is not one
  * well-formed object. With ACTION_UNKNOWN only request_id and response_topic matter. */
 int request_decode(enum encoding encoding, struct bytes payload, enum action action, struct request *request);
+
+/* A hash that came beside the payload, as if it had stood in it. False: the payload has another one. */
+bool request_take_hash(struct request *request, struct bytes hash);
 
 #endif

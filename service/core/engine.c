@@ -252,6 +252,7 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats)
     struct engine_reply reply = {
         .id = p->id,
         .waits = p->committed || repeats,
+        .code = p->code,
         .topic = p->route.topic,
         .correlation = p->route.correlation,
         .content_type = encoding_content_type(p->route.encoding),
@@ -350,6 +351,11 @@ bool engine_is_draining(const struct engine *e)
     return e->draining;
 }
 
+bool engine_has_registry(const struct engine *e)
+{
+    return e->registry != NULL;
+}
+
 /* --- messages --- */
 
 void engine_message(struct engine *e, const struct engine_message *message, struct instant now)
@@ -363,6 +369,15 @@ void engine_message(struct engine *e, const struct engine_message *message, stru
     }
     engine_presence(e, message);
     engine_ack(e, message);
+}
+
+uint64_t engine_local_request(struct engine *e, struct bytes action, const struct engine_message *message,
+                              struct instant now)
+{
+    CHECK(message->local);
+    e->now = now;
+    engine_request(e, action, message);
+    return e->answering_id;
 }
 
 void engine_set_full(struct engine *e, bool full)

@@ -57,8 +57,9 @@ static bool reply_topic_is_allowed(const struct engine *e, const struct incoming
 {
     struct bytes topic = in->reply_topic;
 
-    return topic_is_publishable(topic) && !is_own_topic(e, topic) && !router_is_taken(&e->router, topic) &&
-           (is_listed(e, topic) || is_default(e, in->action, topic));
+    return in->message->local ||
+           (topic_is_publishable(topic) && !is_own_topic(e, topic) && !router_is_taken(&e->router, topic) &&
+            (is_listed(e, topic) || is_default(e, in->action, topic)));
 }
 
 /* Appends the default to `out` where it takes that. */
@@ -66,6 +67,8 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
 {
     const struct request *request = &in->request;
 
+    if (in->message->local)
+        return bytes_of("", 0);
     if (in->message->response_topic.data)
         return in->message->response_topic;
     if (!in->readable || !request->has_response_topic) {
@@ -78,6 +81,14 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
 }
 
 /* --- the request --- */
+
+/* What is otherwise with a request that came by another way than MQTT. */
+static void read_local(struct incoming *in)
+{
+    in->request.bad &= ~(1u << PARAMETER_RESPONSE_TOPIC);
+    if (in->message->hash.data)
+        in->readable = request_take_hash(&in->request, in->message->hash);
+}
 
 void engine_read_request(const struct engine *e, struct bytes action, const struct engine_message *message,
                          struct incoming *in)
@@ -93,6 +104,8 @@ void engine_read_request(const struct engine *e, struct bytes action, const stru
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
         in->request.id.kind = REQUEST_ID_NONE;
+    if (in->readable && message->local)
+        read_local(in);
     if (message->retain)
         in->request.bad |= 1u << PARAMETER_RETAIN;
 }
@@ -111,8 +124,8 @@ static enum code check_message(const struct engine *e, const struct incoming *in
     return in->request.hash_is_good ? CODE_SUCCESS : CODE_WRONG_HASH;
 }
 
-/* No secret is needed: the payload, which also holds the request_id, names a session by a hash that only its own user
- * knows, so that nobody can make a request that is taken for another one's. */
+/* No secret is needed: the payload, which also holds the request_id, or the hash beside it name a session by what only
+ * its own user knows, so that nobody can make a request that is taken for another one's. */
 static struct request_key make_key(struct engine *e, const struct incoming *in)
 {
     struct bytes correlation = in->message->correlation;
@@ -126,6 +139,8 @@ static struct request_key make_key(struct engine *e, const struct incoming *in)
     buffer_put(parts, in->reply_topic);
     buffer_put_be(parts, correlation.len, 4);
     buffer_put(parts, correlation);
+    buffer_put_be(parts, in->message->hash.len, 4);
+    buffer_put(parts, in->message->hash); /* where it is not in the payload */
     buffer_put(parts, in->message->payload);
     XXH128_canonicalFromHash(&digest, XXH3_128bits(parts->data, parts->len));
     memcpy(key.bytes, digest.digest, REQUEST_KEY_SIZE);
@@ -142,7 +157,7 @@ static struct pending *make_pending(struct engine *e, const struct incoming *in)
     struct pending *p = pending_new(in->reply_topic, in->message->correlation);
     const struct request *request = &in->request;
 
-    p->id = e->next_id++;
+    p->id = e->answering_id = e->next_id++;
     p->arrived = e->now;
     p->deadline.kind = TIMER_DEADLINE;
     p->deadline_ms = e->now.mono_ms;
@@ -160,6 +175,7 @@ static void fill_pending(struct engine *e, struct pending *p, const struct incom
 {
     const struct request *request = &in->request;
 
+    CHECK(in->readable);
     p->tracker_id = request->tracker_id;
     p->session = digest_of(bytes_of(request->hash, HASH_DIGITS));
     p->key = make_key(e, in);
@@ -316,6 +332,7 @@ void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict,
         return;
     case SUBMIT_PENDING:
         drop_duplicate(e, p, "pending");
+        e->answering_id = store_same_id(&e->store, p);
         pending_free(p);
         return;
     case SUBMIT_ANSWERED:

@@ -31,7 +31,8 @@ struct engine {
     struct timer drain;
     const struct judgement *judged; /* of the request that is being submitted, good for a turn at once; else NULL */
     uint64_t judged_id;
-    struct buffer record; /* these three are of whoever fills them, until the next one does */
+    uint64_t answering_id; /* whose reply will answer the request that was taken last */
+    struct buffer record;  /* these three are of whoever fills them, until the next one does */
     struct buffer command_topic;
     struct buffer payload;
     struct counters counters;

@@ -241,6 +241,11 @@ bool store_gives_turn(const struct store *s, const struct pending *p)
     return lane->head == p && lane_may_start(s, lane) && !lane->pumping;
 }
 
+uint64_t store_same_id(const struct store *s, const struct pending *p)
+{
+    return find_same(s, p)->id;
+}
+
 /* --- complete --- */
 
 void store_complete(struct store *s, struct pending *p, uint32_t quarantine_ms, uint64_t now_ms)

@@ -7,8 +7,11 @@
 
 #include "base/check.h"
 #include "core/topic.h"
+#include "edge/http_server.h"
 
 /* --- keys --- */
+
+static const char default_listen[] = "127.0.0.1:9108";
 
 /* What stands in the file before it is looked at more closely. */
 struct raw {
@@ -20,8 +23,6 @@ struct raw {
     const char *journal_path;
     uint32_t journal_size_mb;
     const char *journal_sync;
-    const char *http_listen;
-    bool http_api;
     const char *state_source;
     const char *log_level;
     const char *log_format;
@@ -131,8 +132,14 @@ static const struct conf_key journal_keys[] = {
 };
 
 static const struct conf_key http_keys[] = {
-    {"listen", CONF_TEXT, offsetof(struct raw, http_listen), false, 0, 0},
-    {"api", CONF_BOOL, offsetof(struct raw, http_api), false, 0, 0},
+    TEXT(config_http, listen),
+    KEY(CONF_BOOL, config_http, api, 0, 0),
+    KEY(CONF_UINT, config_http, connections_max, 1, 10000),
+    KEY(CONF_UINT, config_http, asks_max, 1, 10000),
+    KEY(CONF_UINT, config_http, head_bytes_max, 2048, MILLION),
+    KEY(CONF_UINT, config_http, timeout_ms, 100, 600000),
+    KEY(CONF_UINT, config_http, answer_ms, 100, 600000),
+    KEY(CONF_UINT, config_http, reply_ms, 100, DAY_MS),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -199,7 +206,7 @@ static void read_sections(struct reading *r)
         {"broker", broker_keys, &c->broker}, {"topics", topics_keys, c},
         {"registry", registry_keys, raw},    {"profiles", profiles_keys, raw},
         {"engine", engine_keys, &c->engine}, {"limits", limits_keys, &c->limits},
-        {"journal", journal_keys, raw},      {"http", http_keys, raw},
+        {"journal", journal_keys, raw},      {"http", http_keys, &c->http},
         {"state", state_keys, raw},          {"log", log_keys, raw},
     };
 
@@ -311,8 +318,16 @@ static void check_texts(struct reading *r)
         mistake(r, "registry.source", "must be file");
     if (strcmp(r->raw.state_source, "memory") != 0)
         mistake(r, "state.source", "must be memory");
-    if (r->raw.http_api)
-        mistake(r, "http.api", "is not served by this version");
+}
+
+static void check_http(struct reading *r)
+{
+    struct config_http *http = &r->c->http;
+    struct sockaddr_storage address;
+
+    http->listen_is_default = http->listen == default_listen;
+    if (*http->listen && !http_listen_parse(http->listen, &address))
+        mistake(r, "http.listen", "must be ADDRESS:PORT, with an IPv4 address, or an IPv6 one in brackets");
 }
 
 /* --- secrets from files --- */
@@ -476,6 +491,15 @@ static void set_defaults(struct reading *r)
                                        .ack_partial_bytes_max = 2048,
                                        .user_rate = 50.0,
                                        .user_burst = 100};
+    c->http = (struct config_http){
+        .listen = default_listen,
+        .connections_max = 512,
+        .asks_max = 256,
+        .head_bytes_max = 16384,
+        .timeout_ms = 10000,
+        .answer_ms = 10000,
+        .reply_ms = 60000,
+    };
     c->topic_prefix = "";
     c->reply_default = "api/tracker/output/{action}/response";
     c->stats_interval_s = 5;
@@ -487,7 +511,6 @@ static void set_defaults(struct reading *r)
         .journal_path = "/var/lib/outputd",
         .journal_size_mb = 256,
         .journal_sync = "none",
-        .http_listen = "127.0.0.1:9108",
         .state_source = "memory",
         .log_level = "info",
         .log_format = "text",
@@ -505,6 +528,7 @@ static void check_all(struct reading *r)
     c->journal_size_mb = r->raw.journal_size_mb;
     check_broker(r);
     check_texts(r);
+    check_http(r);
     check_reply_default(r);
     read_secrets(r);
     resolve_tls(r);

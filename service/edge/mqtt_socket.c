@@ -42,25 +42,41 @@ void mqtt_socket_note(struct mqtt_socket_note *note)
     closedir(dir);
 }
 
-/* Other threads open sockets too; the peer's port tells them apart. */
+/* 0: none. */
+static uint16_t own_port;
+
+void mqtt_socket_not_from(uint16_t local_port)
+{
+    own_port = local_port;
+}
+
+typedef int name_fn(int fd, struct sockaddr *restrict address, socklen_t *restrict len);
+
+/* Of its one end or the other; 0: it is no TCP socket, or has none. */
+static uint16_t port_at(int fd, name_fn *name)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage room;
+    } end = {0};
+    socklen_t len = sizeof(end);
+    if (name(fd, &end.any, &len) < 0)
+        return 0;
+    if (end.any.sa_family == AF_INET)
+        return ntohs(end.v4.sin_port);
+    return end.any.sa_family == AF_INET6 ? ntohs(end.v6.sin6_port) : 0;
+}
+
+/* Other threads open sockets too; the ports tell them apart. */
 static bool is_connected_to(int fd, uint16_t peer_port)
 {
     int type = 0;
     socklen_t len = sizeof(type);
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
         return false;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } peer = {0};
-    len = sizeof(peer);
-    if (getpeername(fd, &peer.any, &len) < 0)
-        return false;
-    if (peer.any.sa_family == AF_INET)
-        return ntohs(peer.v4.sin_port) == peer_port;
-    return peer.any.sa_family == AF_INET6 && ntohs(peer.v6.sin6_port) == peer_port;
+    return port_at(fd, getpeername) == peer_port && (own_port == 0 || port_at(fd, getsockname) != own_port);
 }
 
 int mqtt_socket_find(const struct mqtt_socket_note *note, uint16_t peer_port)

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/pool.h"
 
-enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE };
+enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE, ENTRY_LOCAL };
 
 /* One publish; its runs lie behind it in the same memory. */
 struct entry {
@@ -18,6 +18,7 @@ struct entry {
     uint64_t id;
     uint64_t deadline_ms; /* commands */
     uint8_t id_bytes[8];  /* commands: the Correlation Data */
+    enum code code;       /* local replies */
     size_t size;          /* of its memory */
     struct mqtt_publish publish;
 };
@@ -31,8 +32,10 @@ struct outbox {
     struct entry_list held; /* for the journal */
     struct entry_list waiting;
     struct entry_list sent; /* in the order in which they were */
-    struct map commands;    /* held and waiting ones, by id */
-    size_t waiting_count;   /* held ones, too */
+    struct entry_list local_held;
+    struct entry_list local;
+    struct map commands;  /* held and waiting ones, by id */
+    size_t waiting_count; /* held ones, too */
     size_t sent_count;
     size_t bytes;
     struct pool pool; /* of entries */
@@ -48,6 +51,8 @@ struct outbox *outbox_new(const struct outbox_events *events)
     TAILQ_INIT(&o->held);
     TAILQ_INIT(&o->waiting);
     TAILQ_INIT(&o->sent);
+    TAILQ_INIT(&o->local_held);
+    TAILQ_INIT(&o->local);
     return o;
 }
 
@@ -74,6 +79,8 @@ void outbox_free(struct outbox *o)
     free_list(o, &o->held);
     free_list(o, &o->waiting);
     free_list(o, &o->sent);
+    free_list(o, &o->local_held);
+    free_list(o, &o->local);
     map_release(&o->commands);
     pool_release(&o->pool);
     free(o);
@@ -91,6 +98,14 @@ static struct bytes keep(uint8_t **at, struct bytes run)
     return kept;
 }
 
+/* Where an entry waits. */
+static struct entry_list *list_of(struct outbox *o, const struct entry *entry)
+{
+    if (entry->kind == ENTRY_LOCAL)
+        return entry->held ? &o->local_held : &o->local;
+    return entry->held ? &o->held : &o->waiting;
+}
+
 static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, bool held,
                          const struct mqtt_publish *publish)
 {
@@ -106,7 +121,7 @@ static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, bo
     entry->publish.response_topic = keep(&at, publish->response_topic);
     entry->publish.correlation = keep(&at, publish->correlation);
     entry->publish.content_type = keep(&at, publish->content_type);
-    TAILQ_INSERT_TAIL(held ? &o->held : &o->waiting, entry, link);
+    TAILQ_INSERT_TAIL(list_of(o, entry), entry, link);
     o->waiting_count++;
     return entry;
 }
@@ -139,7 +154,9 @@ void outbox_put_reply(struct outbox *o, const struct engine_reply *reply)
         .qos = 1,
     };
 
-    put(o, ENTRY_REPLY, reply->id, reply->waits, &publish);
+    struct entry *entry = put(o, reply->topic.len ? ENTRY_REPLY : ENTRY_LOCAL, reply->id, reply->waits, &publish);
+
+    entry->code = reply->code;
 }
 
 void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload)
@@ -155,20 +172,26 @@ void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload
     put(o, ENTRY_STATE, 0, false, &publish);
 }
 
-void outbox_release(struct outbox *o)
+static void release(struct entry_list *held, struct entry_list *free)
 {
     struct entry *entry;
 
-    for (entry = TAILQ_FIRST(&o->held); entry; entry = TAILQ_NEXT(entry, link))
+    for (entry = TAILQ_FIRST(held); entry; entry = TAILQ_NEXT(entry, link))
         entry->held = false;
-    TAILQ_CONCAT(&o->waiting, &o->held, link);
+    TAILQ_CONCAT(free, held, link);
+}
+
+void outbox_release(struct outbox *o)
+{
+    release(&o->held, &o->waiting);
+    release(&o->local_held, &o->local);
 }
 
 /* --- taking out --- */
 
 static void remove_waiting(struct outbox *o, struct entry *entry)
 {
-    TAILQ_REMOVE(entry->held ? &o->held : &o->waiting, entry, link);
+    TAILQ_REMOVE(list_of(o, entry), entry, link);
     o->waiting_count--;
     if (entry->kind == ENTRY_COMMAND)
         map_remove(&o->commands, entry->id);
@@ -259,6 +282,18 @@ int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms)
             return r;
     }
     return 0;
+}
+
+void outbox_deliver_local(struct outbox *o)
+{
+    struct entry *entry;
+
+    while ((entry = TAILQ_FIRST(&o->local))) {
+        remove_waiting(o, entry);
+        o->events.local_reply(o->events.ctx, entry->id, entry->code, entry->publish.payload);
+        o->events.reply_delivered(o->events.ctx, entry->id, NULL);
+        free_entry(o, entry);
+    }
 }
 
 void outbox_acked(struct outbox *o, int token, int reason)

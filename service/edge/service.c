@@ -115,6 +115,8 @@ static int open_service(struct service *s)
 
 static void close_service(struct service *s)
 {
+    http_stop(s);
+    metrics_release(&s->metrics);
     files_close(s);
     mqtt_free(s->mqtt);
     journal_file_close(s->journal_file);
@@ -167,6 +169,7 @@ static bool wait_for_work(const struct service *s)
         {.fd = s->signal_fd, .events = POLLIN},
         {.fd = mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
         {.fd = files_fd(s), .events = POLLIN},
+        {.fd = http_fd(s), .events = POLLIN},
     };
 
     return poll(fds, sizeof fds / sizeof *fds, turn_wait_ms(s)) > 0 && fds[0].revents;
@@ -192,6 +195,7 @@ static void note_turn(struct service *s, uint64_t took_us)
 {
     if (took_us > s->turn_longest_us)
         s->turn_longest_us = took_us;
+    metrics_note_turn(s, took_us);
 }
 
 static void run(struct service *s)
@@ -229,10 +233,13 @@ int service_run(const char *config_path)
     int r;
 
     set_up_memory();
-    s.started_ms = s.now.mono_ms;
+    s.started_ms = s.registry_loaded_ms = s.now.mono_ms;
+    metrics_init(&s.metrics);
     s.signal_fd = open_signals();
     CHECK(s.signal_fd >= 0);
     r = open_service(&s);
+    if (r == 0)
+        r = http_start(&s);
     if (r == 0) {
         link_init(&s);
         run(&s);

@@ -158,8 +158,9 @@ static void warn_of_restart(const struct service *s)
 
     if (strcmp(a->instance, b->instance) != 0 || strcmp(a->broker.url.items[0], b->broker.url.items[0]) != 0 ||
         strcmp(a->topic_prefix, b->topic_prefix) != 0 || strcmp(a->journal_path, b->journal_path) != 0 ||
-        a->journal_sync != b->journal_sync || strcmp(a->broker.share_group, b->broker.share_group) != 0)
-        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics and journal"));
+        a->journal_sync != b->journal_sync || a->http.api != b->http.api ||
+        strcmp(a->http.listen, b->http.listen) != 0 || strcmp(a->broker.share_group, b->broker.share_group) != 0)
+        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics, journal and http"));
 }
 
 /* The topics that the service lives on stay as they were. */
@@ -228,8 +229,10 @@ static void take_reload(struct service *s)
         take_whole(s, r);
     else
         take_registry(s, r);
-    if (r->mistakes.count == 0)
+    if (r->mistakes.count == 0) {
         engine_counters(s->engine)->reloads++;
+        s->registry_loaded_ms = s->now.mono_ms;
+    }
     profiles_free(r->rules.profiles); /* commands in flight count them, on this thread */
     r->rules.profiles = NULL;
     r->is_taken = true;

@@ -74,7 +74,7 @@ static void (*const loggers[])(const struct engine_event *) = {
 
 void report_event(void *ctx, const struct engine_event *event)
 {
-    (void)ctx;
+    metrics_event(&((struct service *)ctx)->metrics, event);
     loggers[event->kind](event);
 }
 

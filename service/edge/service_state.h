@@ -1,12 +1,13 @@
 /* The service's inside, shared by its files: service.c (life and signals), service_turn.c (one
  * turn of the loop), service_link.c (the connection),
- * service_files.c (reload), service_report.c (what people see). */
+ * service_files.c (reload), service_report.c (what people see), service_http.c (HTTP), service_metrics.c. */
 #ifndef EDGE_SERVICE_STATE_H
 #define EDGE_SERVICE_STATE_H
 
 #include <sys/stat.h>
 
 #include "edge/journal_file.h"
+#include "edge/metrics.h"
 #include "edge/outbox.h"
 #include "edge/world.h"
 
@@ -61,6 +62,12 @@ struct service {
     bool journal_full;
     uint64_t committed_ms; /* or tried to */
 
+    struct service_http *http; /* NULL: off */
+    struct metrics metrics;
+    uint64_t registry_loaded_ms;   /* the last one */
+    uint64_t minute_ms;            /* the beginning of this one */
+    uint64_t minute_longest_us[2]; /* the longest turn: in this minute, in the one before */
+
     uint64_t stats_sent_ms;
     uint64_t turn_longest_us; /* since then */
     uint64_t started_ms;
@@ -110,6 +117,24 @@ int files_fd(const struct service *s);
 /* Gives up what is under way. */
 void files_close(struct service *s);
 void print_mistakes(const struct mistakes *m);
+
+/* service_http.c; all but the start take a service without */
+/* 0, or a negative errno after saying on stderr what is wrong. */
+int http_start(struct service *s);
+void http_stop(struct service *s);
+/* Takes what was asked for. */
+void http_turn(struct service *s);
+/* A reply to a request that came over HTTP, perhaps in an earlier life: for those who wait for it. */
+void http_reply(struct service *s, uint64_t id, enum code code, struct bytes payload);
+/* Readable when there is something to be taken, or -1. */
+int http_fd(const struct service *s);
+void http_metrics_write(const struct service *s, struct buffer *out);
+
+/* service_metrics.c */
+void metrics_note_turn(struct service *s, uint64_t took_us);
+void metrics_write(const struct service *s, struct buffer *out);
+/* Why it does not serve requests; NULL: it does. */
+const char *service_is_not_ready(const struct service *s);
 
 /* service_report.c */
 void report_event(void *ctx, const struct engine_event *event);

@@ -70,12 +70,17 @@ static void reply_delivered(void *ctx, uint64_t id, const char *why)
     engine_reply_delivered(s->engine, id);
 }
 
+static void local_reply(void *ctx, uint64_t id, enum code code, struct bytes payload)
+{
+    http_reply(ctx, id, code, payload);
+}
+
 void turn_make_engine(struct service *s, uint64_t first_id)
 {
     const struct engine_effects effects = {
         s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event,
     };
-    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered};
+    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered, local_reply};
 
     s->outbox = outbox_new(&events);
     s->engine = engine_new(&s->first->engine_config, &effects, first_id);
@@ -101,6 +106,17 @@ static void journal_fails(struct service *s)
     engine_journal_failed(s->engine, s->now);
 }
 
+static int commit_timed(struct service *s)
+{
+    bool writes = !journal_may_wait(s->journal);
+    uint64_t began_us = writes ? clock_mono_us() : 0;
+    int r = journal_commit(s->journal);
+
+    if (writes)
+        histogram_observe(&s->metrics.commit, clock_mono_us() - began_us);
+    return r;
+}
+
 static void commit(struct service *s)
 {
     uint64_t wait_ms = s->journal_down ? JOURNAL_TRY_MS : journal_may_wait(s->journal) ? DELETIONS_WAIT_MS : 0;
@@ -108,7 +124,7 @@ static void commit(struct service *s)
     if (s->now.mono_ms - s->committed_ms < wait_ms)
         return;
     s->committed_ms = s->now.mono_ms;
-    if (journal_commit(s->journal) == 0)
+    if (commit_timed(s) == 0)
         journal_works(s);
     else
         journal_fails(s);
@@ -215,12 +231,14 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
         first(s);
     link_tick(s);
     received = link_receive(s, &more);
+    http_turn(s);
     engine_tick(s->engine, s->now);
     files_watch(s);
     note_alive(s);
     commit(s);
     guard_room(s);
     report_stats(s); /* before what would fill the receive maximum again */
+    outbox_deliver_local(s->outbox);
     publish(s, !received);
     mqtt_cork(s->mqtt, false);
     check_stop(s);

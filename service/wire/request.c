@@ -177,9 +177,26 @@ int request_decode(enum encoding encoding, struct bytes payload, enum action act
     r = decode_members(encoding, payload, &decoding);
     if (r < 0)
         return r;
+    request->has_hash = decoding.seen & 1u << PARAMETER_HASH;
     for (unsigned i = 0; i < PARAMETER_COUNT; i++) {
         if ((parameters[i].required & 1u << action) && !(decoding.seen & 1u << i))
             request->bad |= 1u << i;
     }
     return 0;
+}
+
+/* What is wrong with the payload's own is for the checks to say. */
+bool request_take_hash(struct request *request, struct bytes hash)
+{
+    const struct member member = {.kind = MEMBER_TEXT, .text = hash};
+    struct request beside;
+
+    if (!request->has_hash) {
+        request->bad &= ~(1u << PARAMETER_HASH);
+        return read_hash(request, &member);
+    }
+    if (!request->hash_is_good)
+        return true;
+    read_hash(&beside, &member);
+    return beside.hash_is_good && memcmp(beside.hash, request->hash, HASH_DIGITS) == 0;
 }

@@ -79,7 +79,7 @@ void sender_hear_all(void)
 void sender_start_with(const char *config)
 {
     static const struct mqtt_handlers handlers = {NULL, on_message, on_acked};
-    static const struct outbox_events events = {NULL, on_sent, on_refused, on_delivered};
+    static const struct outbox_events events = {NULL, on_sent, on_refused, on_delivered, NULL};
 
     sender.broker = broker_start(config);
     sender.url = broker_url(sender.broker);

@@ -156,9 +156,12 @@ struct stage_request {
     bool has_expiry;
     bool retain;
     bool dup;
+    bool local;              /* by engine_local_request */
+    const char *hash_beside; /* local: that did not come in the payload */
 };
 
-void stage_request(const struct stage_request *request);
+/* Of a local one: the id under which it will be answered. */
+uint64_t stage_request(const struct stage_request *request);
 
 /* stage_set(TRACKER_JSON, 1, true, .request_id = "7") */
 #define stage_set(tracker_, output_, enable_, ...) \

@@ -39,8 +39,10 @@ static void put_payload(struct buffer *out, const struct stage_request *r)
     buffer_put_text(out, "}");
 }
 
-void stage_request(const struct stage_request *r)
+uint64_t stage_request(const struct stage_request *r)
 {
+    const char *action = r->action ? r->action : "set";
+    uint64_t id = 0;
     struct buffer topic = {0};
     struct buffer payload = {0};
     struct engine_message message = {
@@ -51,18 +53,24 @@ void stage_request(const struct stage_request *r)
         .has_expiry = r->has_expiry,
         .retain = r->retain,
         .dup = r->dup,
+        .local = r->local,
+        .hash = bytes_of_text(r->hash_beside),
     };
 
-    buffer_printf(&topic, "%sapi/tracker/output/%s", stage->config.prefix, r->action ? r->action : "set");
+    buffer_printf(&topic, "%sapi/tracker/output/%s", stage->config.prefix, action);
     if (r->payload)
         buffer_put(&payload, text_of(r->payload, r->payload_len));
     else
         put_payload(&payload, r);
     message.topic = buffer_bytes(&topic);
     message.payload = buffer_bytes(&payload);
-    engine_message(stage->engine, &message, stage->now);
+    if (r->local)
+        id = engine_local_request(stage->engine, bytes_of_text(action), &message, stage->now);
+    else
+        engine_message(stage->engine, &message, stage->now);
     buffer_release(&topic);
     buffer_release(&payload);
+    return id;
 }
 
 const struct stage_command *stage_set_and_send(int32_t tracker, int32_t output, bool enable)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/broker.h"
 #include "support/pump.h"
 
 /* --- files --- */
@@ -72,6 +73,24 @@ void outputd_set_text(struct outputd *o, const char *key, const char *text)
 
     snprintf(value, sizeof value, "\"%s\"", text);
     outputd_set(o, key, value);
+}
+
+void outputd_unset(struct outputd *o, const char *key)
+{
+    for (int i = 0; i < o->setting_count; i++) {
+        if (strcmp(o->settings[i].key, key) == 0)
+            o->settings[i] = o->settings[--o->setting_count];
+    }
+}
+
+uint16_t outputd_listen(struct outputd *o)
+{
+    uint16_t port = broker_free_port();
+    char address[32];
+
+    snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    outputd_set_text(o, "http.listen", address);
+    return port;
 }
 
 /* A group is written where the first of its settings stands. */

@@ -36,6 +36,9 @@ void outputd_free(struct outputd *o);
  * written at the start, and by outputd_write_config. */
 void outputd_set(struct outputd *o, const char *key, const char *value);
 void outputd_set_text(struct outputd *o, const char *key, const char *text); /* the value goes into quotes */
+void outputd_unset(struct outputd *o, const char *key);
+/* http.listen on a free port of 127.0.0.1, which is returned. */
+uint16_t outputd_listen(struct outputd *o);
 void outputd_write_config(const struct outputd *o);
 
 /* A file in its folder, written or replaced as a whole. */
