@@ -197,23 +197,27 @@ help:
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind
+.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-docker deps-image
 deps:
-	@.ci/deps run test lint fuzz bench chaos valgrind
+	@.ci/deps build run test lint fuzz bench chaos valgrind docker
 deps-fuzz:
-	@.ci/deps run fuzz
+	@.ci/deps build run fuzz
 deps-run:
-	@.ci/deps run
+	@.ci/deps build run
 deps-test:
-	@.ci/deps run test
+	@.ci/deps build run test
 deps-lint:
-	@.ci/deps run test lint
+	@.ci/deps build run test lint
 deps-bench:
-	@.ci/deps run bench
+	@.ci/deps build run bench
 deps-valgrind:
-	@.ci/deps run test valgrind
+	@.ci/deps build run test valgrind
 deps-chaos:
-	@.ci/deps run chaos
+	@.ci/deps build run chaos
+deps-docker:
+	@.ci/deps build run docker
+deps-image:
+	@.ci/deps build run docker image
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run
