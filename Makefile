@@ -40,6 +40,9 @@ LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
 LIBS_core := -lxxhash -lpcre2-8 -lprotobuf-c $(LIBS_wire)
 LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp $(LIBS_core)
 
+# What a program takes beside its rings.
+LIBS_outputctl := -lcurl
+
 RINGS    := base wire core edge
 PROGRAMS := outputd outputctl trackersim
 
@@ -84,7 +87,7 @@ RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/l
 
 define program_rule
 $(BUILD)/$(1): $(call objects,service/$(1)) $(RING_LIBS)
-	$(CC) -o $$@ $$^ $(LDFLAGS) $(LIBS_edge)
+	$(CC) -o $$@ $$^ $(LDFLAGS) $(LIBS_$(1)) $(LIBS_edge)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
