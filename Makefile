@@ -195,6 +195,9 @@ help:
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
+	@echo 'make docker-lint  what can be checked of docker/ without an engine: compose, alerts, dashboard'
+	@echo 'make image      build the container image, with docker or podman'
+	@echo 'make image-test  build it without an engine, and run service and simulated trackers from it'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 95 %'
 	@echo 'make deps       install all packages that any of these needs'
 	@echo 'make clean      remove build/'
@@ -295,6 +298,22 @@ fuzz: deps-fuzz
 	    $(BUILD)/fuzz/acks $(BUILD)/fuzz/seeds $(FUZZERS:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(BUILD)/fuzz
 
+# The image, by whichever of the builders is here, with the version of this file.
+.PHONY: image image-version image-test docker-lint
+image-version:
+	@echo $(VERSION)
+image:
+	@builder=$$(command -v docker || command -v podman) || { echo 'image: neither docker nor podman is here'; exit 1; }; \
+	    "$$builder" build -f docker/Dockerfile --build-arg VERSION=$(VERSION) -t outputd:$(VERSION) .
+
+# Builds it without an engine and runs service and trackers from it. Takes some minutes, root, and packages.
+image-test: deps-image
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(BUILD) VERSION=$(VERSION) tests/docker/image
+
+docker-lint: deps-docker
+	@tests/docker/lint
+
 SOURCES := $(wildcard service/*/*.c tests/*/*.c)
 HEADERS := $(wildcard include/*/*.h service/*/*.h tests/*/*.h)
 TIDY    := $(wildcard service/*/*.c)
@@ -306,8 +325,9 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
-	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo \
+	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
+	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
