@@ -8,12 +8,14 @@ import yaml
 ENDS_BY_ITSELF = {"secrets", "client"}
 WITHOUT_HEALTH_CHECK = {"secrets", "client", "trackers"}
 OWN_HEALTH_CHECK_IN_IMAGE = {"outputd"}
+PROFILES = {"prometheus": ["observability"], "grafana": ["observability"], "client": ["client"]}
 
 
 def rules(name, service):
     image = service.get("image", "")
     yield re.search(r":[^:/]+$", image) and not image.endswith(":latest"), f"its image has a tag: {image}"
     yield service.get("restart") == ("no" if name in ENDS_BY_ITSELF else "unless-stopped"), "restart policy"
+    yield service.get("profiles", []) == PROFILES.get(name, []), "profile"
     yield service.get("mem_limit") and service.get("cpus") and service.get("pids_limit"), "limits"
     yield service.get("read_only") is True, "a root that cannot be written to"
     yield service.get("cap_drop") == ["ALL"], "no capabilities"
