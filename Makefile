@@ -307,8 +307,7 @@ image:
 	    "$$builder" build -f docker/Dockerfile --build-arg VERSION=$(VERSION) -t outputd:$(VERSION) .
 
 # Builds it without an engine and runs service and trackers from it. Takes some minutes, root, and packages.
-image-test: deps-image
-	@$(MAKE) --no-print-directory -s all
+image-test:
 	@BUILD=$(BUILD) VERSION=$(VERSION) tests/docker/image
 
 docker-lint: deps-docker
