@@ -48,6 +48,9 @@ LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
 LIBS_core := -lxxhash -lpcre2-8 -lprotobuf-c $(LIBS_wire)
 LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp -lmicrohttpd $(LIBS_core)
 
+# What a program takes beside its rings.
+LIBS_outputctl := -lcurl
+
 RINGS    := base wire core edge
 PROGRAMS := outputd outputctl trackersim
 
@@ -93,7 +96,7 @@ RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/l
 
 define program_rule
 $(BUILD)/$(1): $(call objects,service/$(1)) $(RING_LIBS)
-	$(CC) -o $$@ $$^ $(WHOLE) $(LIBS_edge)
+	$(CC) -o $$@ $$^ $(WHOLE) $(LIBS_$(1)) $(LIBS_edge)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -201,28 +204,35 @@ help:
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
+	@echo 'make docker-lint  what can be checked of docker/ without an engine: compose, alerts, dashboard'
+	@echo 'make image      build the container image, with docker or podman'
+	@echo 'make image-test  build it without an engine, and run service and simulated trackers from it'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 95 %'
 	@echo 'make deps       install all packages that any of these needs'
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind
+.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-docker deps-image
 deps:
-	@.ci/deps run test lint fuzz bench chaos valgrind
+	@.ci/deps build run test lint fuzz bench chaos valgrind docker
 deps-fuzz:
-	@.ci/deps run fuzz
+	@.ci/deps build run fuzz
 deps-run:
-	@.ci/deps run
+	@.ci/deps build run
 deps-test:
-	@.ci/deps run test
+	@.ci/deps build run test
 deps-lint:
-	@.ci/deps run test lint
+	@.ci/deps build run test lint
 deps-bench:
-	@.ci/deps run bench
+	@.ci/deps build run bench
 deps-valgrind:
-	@.ci/deps run test valgrind
+	@.ci/deps build run test valgrind
 deps-chaos:
-	@.ci/deps run chaos
+	@.ci/deps build run chaos
+deps-docker:
+	@.ci/deps build run docker
+deps-image:
+	@.ci/deps build run docker image
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run
@@ -297,6 +307,21 @@ fuzz: deps-fuzz
 	    $(BUILD)/fuzz/acks $(BUILD)/fuzz/seeds $(FUZZERS:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(BUILD)/fuzz
 
+# The image, by whichever of the builders is here, with the version of this file.
+.PHONY: image image-version image-test docker-lint
+image-version:
+	@echo $(VERSION)
+image:
+	@builder=$$(command -v docker || command -v podman) || { echo 'image: neither docker nor podman is here'; exit 1; }; \
+	    "$$builder" build -f docker/Dockerfile --build-arg VERSION=$(VERSION) -t outputd:$(VERSION) .
+
+# Builds it without an engine and runs service and trackers from it. Takes some minutes, root, and packages.
+image-test:
+	@BUILD=$(BUILD) VERSION=$(VERSION) tests/docker/image
+
+docker-lint: deps-docker
+	@tests/docker/lint
+
 SOURCES := $(wildcard service/*/*.c tests/*/*.c)
 HEADERS := $(wildcard include/*/*.h service/*/*.h tests/*/*.h)
 TIDY    := $(wildcard service/*/*.c)
@@ -308,8 +333,9 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
-	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo \
+	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
+	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries

@@ -13,6 +13,7 @@ static const struct option_group *const watch_groups[] = {&option_group_watch, &
 static const struct option_group *const render_groups[] = {&option_group_profile, &option_group_action, NULL};
 static const struct option_group *const ack_groups[] = {&option_group_ack, &option_group_profile, &option_group_action,
                                                         NULL};
+static const struct option_group *const health_groups[] = {&option_group_health, NULL};
 static const struct option_group *const no_groups[] = {NULL};
 
 enum { PROFILE_FILES_MAX = 1000 };
@@ -56,6 +57,12 @@ static const struct verb verbs[] = {
      "shell's history.\n\n"
      "  outputctl digest < hash.txt",
      no_groups, 1, digest_run},
+    {"health", "[OPTION]...", "ask a service whether it is ready",
+     "Asks the service's own HTTP, prints what it answers, and needs no broker: the health check of a container.\n"
+     "/readyz: it is connected and serves requests; /healthz: it is alive.\n\n"
+     "  outputctl health --url http://127.0.0.1:9108/healthz\n\n"
+     "Exit status: 0 it answered 200, 1 anything else or nothing, 2 usage.",
+     health_groups, 0, health_run},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

@@ -11,6 +11,7 @@ int render_run(const struct options *options);
 int parse_ack_run(const struct options *options);
 int profile_run(const struct options *options);
 int digest_run(const struct options *options);
+int health_run(const struct options *options);
 
 /* The two halves of `profile`. */
 int profile_new_run(const struct options *options, const char *name);

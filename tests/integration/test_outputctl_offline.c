@@ -282,7 +282,7 @@ Test(outputctl_offline, a_mistake_in_the_usage_is_one_line_with_a_hint_and_2)
     }
 }
 
-static const char *const verbs[] = {"set", "set-all", "watch", "render", "parse-ack", "digest"};
+static const char *const verbs[] = {"set", "set-all", "watch", "render", "parse-ack", "digest", "health"};
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
