@@ -168,6 +168,7 @@ static void trace_event(const struct engine_event *event)
         [EVENT_COMMAND_STAGED] = "command staged",
         [EVENT_COMMAND_SENT] = "command sent",
         [EVENT_REQUEST_SETTLED] = "settled",
+        [EVENT_REPLY_RECOVERED] = "reply recovered",
         [EVENT_ACK_IGNORED] = "ack ignored",
         [EVENT_PRESENCE] = "presence",
     };
