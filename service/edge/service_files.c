@@ -170,6 +170,7 @@ static void keep_topics(struct service *s)
     config->prefix = s->first->topic_prefix;
     config->reply_default = s->first->reply_default;
     config->own_topics = s->first->own_topics;
+    config->own_topic_count = s->first->engine_config.own_topic_count;
 }
 
 static void take_whole(struct service *s, struct reload *r)

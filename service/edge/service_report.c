@@ -80,8 +80,11 @@ static void (*const loggers[])(const struct engine_event *) = {
 
 void report_event(void *ctx, const struct engine_event *event)
 {
-    (void)ctx;
+    const struct service *s = ctx;
+
     loggers[event->kind](event);
+    if (s->audit)
+        audit_event(s->audit, event, s->now);
 }
 
 /* --- counters --- */
