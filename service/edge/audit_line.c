@@ -59,14 +59,21 @@ static struct bytes cut(const struct audit_writer *w, struct bytes bytes)
     return bytes_of(bytes.data, bytes.len < w->bytes_max ? bytes.len : w->bytes_max);
 }
 
-/* Without a character that was cut in two. */
+/* Without the character that was cut in two, where one was. */
+static struct bytes without_half(struct bytes text)
+{
+    size_t begin = text.len;
+
+    while (begin && text.len - begin < 3 && (text.data[begin - 1] & 0xC0) == 0x80)
+        begin--;
+    if (begin && text.data[begin - 1] >= 0xC0 && !bytes_are_utf8(bytes_of(text.data + begin - 1, text.len - begin + 1)))
+        text.len = begin - 1;
+    return text;
+}
+
 static struct bytes cut_text(const struct audit_writer *w, struct bytes text)
 {
-    size_t len = cut(w, text).len;
-
-    while (len && len < text.len && (text.data[len] & 0xC0) == 0x80)
-        len--;
-    return bytes_of(text.data, len);
+    return text.len > w->bytes_max ? without_half(cut(w, text)) : text;
 }
 
 static bool is_text(struct bytes bytes)
@@ -93,10 +100,13 @@ static void put_hex(struct buffer *out, const char *key, struct bytes bytes)
 /* As text where it is some, else in hex; `len` of all of it. Both as members of an object of their own. */
 static void put_run(const struct audit_writer *w, struct bytes run, size_t len, struct buffer *out)
 {
-    if (is_text(cut_text(w, run)))
-        put_text(out, "text", cut_text(w, run));
+    struct bytes kept = cut(w, run);
+    struct bytes text = len > kept.len ? without_half(kept) : kept;
+
+    if (is_text(text))
+        put_text(out, "text", text);
     else
-        put_hex(out, "hex", cut(w, run));
+        put_hex(out, "hex", kept);
     put_number(out, "bytes", len);
 }
 
