@@ -144,6 +144,28 @@ static void expect_everything(void)
     cr_assert_str_eq(trail_text(line, "ack.topic"), "");
 }
 
+/* Each member of each line has its place in topics/schemas/audit.json, and what every line must have is there. */
+static void expect_schema(void)
+{
+    json_t *schema = json_load_file("topics/schemas/audit.json", 0, NULL);
+    const json_t *required = json_object_get(schema, "required");
+    const char *key;
+    json_t *value;
+    size_t at;
+
+    cr_assert(schema);
+    for (size_t i = 0; i < trail_count(&trail); i++) {
+        json_t *line = json_deep_copy(trail_line(&trail, i));
+
+        json_object_foreach(line, key, value)
+            cr_assert(json_object_get(json_object_get(schema, "properties"), key), "%s is not in the schema", key);
+        json_array_foreach(required, at, value)
+            cr_assert(json_object_get(line, json_string_value(value)), "%s is missing", json_string_value(value));
+        json_decref(line);
+    }
+    json_decref(schema);
+}
+
 Test(service_audit, every_request_has_a_line_with_who_what_command_ack_and_end)
 {
     outputd_set(service, "engine.ack_timeout_ms", "500");
@@ -152,6 +174,7 @@ Test(service_audit, every_request_has_a_line_with_who_what_command_ack_and_end)
     outputd_stop(service);
     read_trail("audit.jsonl");
     expect_everything();
+    expect_schema();
     cr_assert_str_eq(trail_text(trail_line(&trail, 0), "event"), "start");
     cr_assert_str_eq(trail_text(trail_line(&trail, trail_count(&trail) - 1), "event"), "stop");
     cr_assert_not(is_in_file("audit.jsonl", DESK_HASH));
