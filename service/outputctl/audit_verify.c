@@ -97,7 +97,7 @@ static void look_behind(struct check *c, const struct audit_place *place)
     if (is_whole)
         explain(c, c->last, "changed: the line behind it has another digest for it");
     else
-        explain(c, c->at, "changed: neither the line before it nor the one behind it fits");
+        explain(c, c->at, "changed, and perhaps the line before it, too");
 }
 
 static void search(struct check *c, struct bytes line)
