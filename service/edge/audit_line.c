@@ -1,5 +1,6 @@
 #include "edge/audit_line.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -13,6 +14,51 @@ static void put_text(struct buffer *out, const char *key, struct bytes text)
     buffer_put_text(out, key);
     buffer_put_text(out, "\":\"");
     buffer_put_escaped(out, text);
+    buffer_put_text(out, "\",");
+}
+
+/* Requesters choose these texts, and one may put its hash into them. */
+static bool is_hash(struct bytes digits, const struct digest *session)
+{
+    uint8_t raw[HASH_DIGITS / 2];
+    char lower[HASH_DIGITS + 1];
+    struct digest digest;
+
+    if (digits.len != HASH_DIGITS || !bytes_from_hex(digits, raw, sizeof raw))
+        return false;
+    bytes_to_hex(bytes_of(raw, sizeof raw), lower);
+    digest = digest_of(bytes_of(lower, HASH_DIGITS));
+    return memcmp(&digest, session, sizeof digest) == 0;
+}
+
+static size_t hex_digits(struct bytes text)
+{
+    size_t len = 0;
+
+    while (len < text.len && isxdigit(text.data[len]))
+        len++;
+    return len;
+}
+
+static void put_without_hash(struct buffer *out, const char *key, struct bytes text, const struct digest *session)
+{
+    size_t done = 0;
+    size_t at = 0;
+
+    buffer_put_u8(out, '"');
+    buffer_put_text(out, key);
+    buffer_put_text(out, "\":\"");
+    while (at < text.len) {
+        size_t len = hex_digits(bytes_of(text.data + at, text.len - at));
+
+        if (is_hash(bytes_of(text.data + at, len), session)) {
+            buffer_put_escaped(out, bytes_of(text.data + done, at - done));
+            buffer_put_text(out, "(hash)");
+            done = at + len;
+        }
+        at += len ? len : 1;
+    }
+    buffer_put_escaped(out, bytes_of(text.data + done, text.len - done));
     buffer_put_text(out, "\",");
 }
 
@@ -98,13 +144,14 @@ static void put_hex(struct buffer *out, const char *key, struct bytes bytes)
 }
 
 /* As text where it is some, else in hex; `len` of all of it. Both as members of an object of their own. */
-static void put_run(const struct audit_writer *w, struct bytes run, size_t len, struct buffer *out)
+static void put_run(const struct audit_writer *w, struct bytes run, size_t len, const struct digest *session,
+                    struct buffer *out)
 {
     struct bytes kept = cut(w, run);
     struct bytes text = len > kept.len ? without_half(kept) : kept;
 
     if (is_text(text))
-        put_text(out, "text", text);
+        put_without_hash(out, "text", text, session);
     else
         put_hex(out, "hex", kept);
     put_number(out, "bytes", len);
@@ -148,10 +195,10 @@ static void put_wish(const struct command *command, int32_t tracker_id, struct b
         put_outputs(command->outputs, command->output_count, out);
 }
 
-static void put_request_id(const struct request_id *id, struct buffer *out)
+static void put_request_id(const struct request_id *id, const struct digest *session, struct buffer *out)
 {
     if (id->kind == REQUEST_ID_TEXT)
-        put_text(out, "request_id", bytes_of(id->text, id->len));
+        put_without_hash(out, "request_id", bytes_of(id->text, id->len), session);
     if (id->kind == REQUEST_ID_INT) {
         buffer_put_text(out, "\"request_id\":");
         buffer_put_number(out, id->number);
@@ -159,16 +206,21 @@ static void put_request_id(const struct request_id *id, struct buffer *out)
     }
 }
 
-static void put_route(const struct audit_writer *w, const struct route *route, struct buffer *out)
+static void put_correlation(const struct audit_writer *w, const struct pending *p, struct buffer *out)
 {
-    put_text(out, "reply_topic", cut_text(w, route->topic));
-    put_request_id(&route->id, out);
-    if (!route->correlation.data)
+    if (!p->route.correlation.data)
         return;
     open_object(out, "correlation_data");
-    put_run(w, route->correlation, route->correlation.len, out);
+    put_run(w, p->route.correlation, p->route.correlation.len, &p->session, out);
     close_object(out);
     buffer_put_u8(out, ',');
+}
+
+static void put_route(const struct audit_writer *w, const struct pending *p, struct buffer *out)
+{
+    put_without_hash(out, "reply_topic", cut_text(w, p->route.topic), &p->session);
+    put_request_id(&p->route.id, &p->session, out);
+    put_correlation(w, p, out);
 }
 
 static void put_pending(const struct audit_writer *w, const struct engine_event *event, struct buffer *out)
@@ -178,7 +230,7 @@ static void put_pending(const struct audit_writer *w, const struct engine_event 
     put_number(out, "id", p->id);
     put_asker(p->user_id, &p->session, out);
     put_wish(&p->command, p->tracker_id, out);
-    put_route(w, &p->route, out);
+    put_route(w, p, out);
     if (event->profile)
         put_text(out, "profile", bytes_of_text(event->profile));
     put_time(out, "arrived_at", p->arrived.wall_ms);
@@ -204,18 +256,19 @@ static void put_dropped(const struct audit_writer *w, const struct engine_event 
         put_asker(0, &session, out);
     }
     put_wish(&command, request ? request->tracker_id : 0, out);
-    put_text(out, "reply_topic", cut_text(w, event->topic));
+    put_without_hash(out, "reply_topic", cut_text(w, event->topic), &session);
     if (request)
-        put_request_id(&request->id, out);
+        put_request_id(&request->id, &session, out);
 }
 
 /* --- what was sent, and what came of it --- */
 
-static void put_command(const struct audit_writer *w, const struct audit_command *command, struct buffer *out)
+static void put_command(const struct audit_writer *w, const struct audit_command *command, const struct digest *session,
+                        struct buffer *out)
 {
     open_object(out, "command");
     put_text(out, "topic", command->topic);
-    put_run(w, command->payload, command->payload_len, out);
+    put_run(w, command->payload, command->payload_len, session, out);
     close_object(out);
     buffer_put_u8(out, ',');
 }
@@ -224,7 +277,7 @@ static void put_ack(const struct audit_writer *w, const struct engine_event *eve
 {
     open_object(out, "ack");
     put_text(out, "topic", cut_text(w, event->ack_topic));
-    put_run(w, event->ack, event->ack.len, out);
+    put_run(w, event->ack, event->ack.len, &event->pending->session, out);
     close_object(out);
     buffer_put_u8(out, ',');
 }
@@ -268,7 +321,7 @@ void audit_line_request(const struct audit_writer *w, const struct engine_event 
     else
         put_dropped(w, event, out);
     if (command)
-        put_command(w, command, out);
+        put_command(w, command, &event->pending->session, out);
     if (event->ack_topic.data)
         put_ack(w, event, out);
     put_end(event, out);

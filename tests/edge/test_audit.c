@@ -51,6 +51,7 @@ static void open_trail(void)
 static struct {
     json_t *lines[4096];
     int count;
+    struct audit_chain chain;
 } file;
 
 static void read_line(struct audit_chain *chain, char *text)
@@ -69,23 +70,33 @@ static void read_line(struct audit_chain *chain, char *text)
     file.count++;
 }
 
-/* All lines so far, each in its place in the chain. The returned one is the last. */
-static json_t *read_file(void)
+/* Behind those that were read before. */
+static void read_more_lines(const char *path)
 {
-    struct audit_chain chain;
-    FILE *in = fopen(options.path, "re");
+    FILE *in = fopen(path, "re");
     char *text = NULL;
     size_t size = 0;
 
     cr_assert(in);
-    audit_chain_begin(&chain);
+    while (getline(&text, &size, in) > 0)
+        read_line(&file.chain, text);
+    free(text);
+    fclose(in);
+}
+
+static void read_lines(const char *path)
+{
+    audit_chain_begin(&file.chain);
     for (int i = 0; i < file.count; i++)
         json_decref(file.lines[i]);
     file.count = 0;
-    while (getline(&text, &size, in) > 0)
-        read_line(&chain, text);
-    free(text);
-    fclose(in);
+    read_more_lines(path);
+}
+
+/* All lines so far, each in its place in the chain. The returned one is the last. */
+static json_t *read_file(void)
+{
+    read_lines(options.path);
     return file.count ? file.lines[file.count - 1] : NULL;
 }
 
@@ -226,6 +237,28 @@ Test(audit, whatever_strangers_choose_the_line_is_one_and_well_formed)
     }
     read_file();
     cr_assert_eq(file.count, 1001);
+}
+
+/* The contract: no hash stands in an audit record. */
+Test(audit, a_hash_in_what_its_requester_chose_is_left_out)
+{
+    static const char hash[] = "a6aa75587e5c59c32d347da438505fc3";
+    const json_t *line;
+
+    options.bytes_max = 512;
+    open_trail();
+    request.session = digest_of(bytes_of_text(hash));
+    request.route.topic = bytes_of_text("me/A6AA75587E5C59C32D347DA438505FC3/a6aa75587e5c59c32d347da438505fc3");
+    request.route.correlation = bytes_of_text("a6aa75587e5c59c32d347da438505fc4, a6aa75587e5c59c32d347da438505fc3.");
+    request.route.id = (struct request_id){.kind = REQUEST_ID_TEXT, .len = 32};
+    memcpy(request.route.id.text, hash, 32);
+    settle();
+    audit_flush(audit, true, now);
+    line = read_file();
+    cr_assert_str_eq(text_of(line, "reply_topic"), "me/(hash)/(hash)");
+    cr_assert_str_eq(text_of(line, "request_id"), "(hash)");
+    cr_assert_str_eq(text_of(json_object_get(line, "correlation_data"), "text"),
+                     "a6aa75587e5c59c32d347da438505fc4, (hash).");
 }
 
 Test(audit, what_arrived_before_the_start_says_so)
@@ -376,6 +409,29 @@ Test(audit, beyond_the_memory_for_it_lines_are_left_out_and_counted)
     line = read_file();
     cr_assert_str_eq(text_of(line, "event"), "omitted");
     cr_assert_eq(number_of(line, "unwritten"), 1000 - kept);
+}
+
+/* Into whichever file there is room for them. */
+Test(audit, lines_that_wait_when_the_file_is_renamed_are_written_to_the_next_one)
+{
+    char before[256];
+
+    open_trail();
+    audit_flush(audit, true, now);
+    limit_files(1);
+    for (int i = 0; i < 5; i++)
+        settle();
+    flush_after(1);
+    snprintf(before, sizeof before, "%s.1", options.path);
+    cr_assert_eq(rename(options.path, before), 0);
+    audit_reopen(audit, now);
+    limit_files(RLIM_INFINITY);
+    flush_after(1000);
+    read_lines(before);
+    cr_assert_eq(file.count, 1);
+    read_more_lines(options.path);
+    cr_assert_eq(file.count, 6);
+    cr_assert_eq(counters.audit_lines, 6);
 }
 
 /* --- the topic --- */

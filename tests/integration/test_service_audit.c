@@ -125,7 +125,7 @@ static void expect_everything(void)
     cr_assert_eq(trail_number(line, "output"), 2);
     cr_assert_str_eq(trail_text(line, "reply_topic"), desk->reply_topic);
     cr_assert_str_eq(trail_text(line, "command.topic"), "tracker/265489/output/command");
-    cr_assert_eq(trail_number(line, "command.bytes"), field->commands[0].payload.len);
+    cr_assert_eq(trail_number(line, "command.bytes"), (json_int_t)field->commands[0].payload.len);
     cr_assert(bytes_equal_text(buffer_bytes(&field->commands[0].payload), trail_text(line, "command.text")));
     cr_assert_str_eq(trail_text(line, "ack.topic"), "tracker/265489/output/ack");
     cr_assert(strstr(trail_text(line, "ack.text"), "\"success\": true"));
