@@ -9,8 +9,9 @@
 #include "core/engine.h"
 
 struct audit_options {
-    const char *path;  /* NULL: no file */
-    const char *topic; /* with the prefix; NULL: none. Who publishes asks audit_next. */
+    const char *path;      /* NULL: no file */
+    const char *topic;     /* with the prefix; NULL: none. Who publishes asks audit_next. */
+    const char *head_path; /* where the chain stands is kept there, too: see edge/audit_head.h. NULL: nowhere */
     const char *instance;
     bool required;              /* without a file that can be written no request is taken */
     uint32_t bytes_max;         /* of each text that strangers choose */

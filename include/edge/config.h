@@ -90,7 +90,8 @@ struct config {
     struct audit_options audit_options;
     char *fence_topic; /* the service's own topics, with the prefix */
     char *stats_topic;
-    char *audit_topic;         /* NULL: none */
+    char *audit_topic; /* NULL: none */
+    char *audit_head_path;
     char *audit_path;          /* NULL: none */
     const char *own_topics[3]; /* of these three, without NULL */
 

@@ -1,5 +1,6 @@
 #include "edge/audit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -7,6 +8,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "edge/audit_file.h"
+#include "edge/audit_head.h"
 #include "edge/audit_line.h"
 
 enum {
@@ -32,6 +34,7 @@ struct audit {
     struct audit_writer writer;
     struct counters *counters;
     struct audit_file file;
+    struct audit_head head;
     struct audit_chain chain;
     struct map sent; /* by id */
     struct pool pool;
@@ -82,7 +85,29 @@ static void audit_free(struct audit *a)
     buffer_release(&a->lines);
     buffer_release(&a->publish);
     audit_file_close(&a->file);
+    audit_head_close(&a->head);
     free(a);
+}
+
+/* The file is right where it has more: whoever was killed between the two had not come to the head. Where it has less
+ * its end is gone, or all of it was rotated: the chain goes on from the head, so that the first of these shows. */
+static const char *follow_head(struct audit *a)
+{
+    static char text[4096 + 128];
+    struct audit_chain noted;
+    int r = a->options.head_path ? audit_head_open(&a->head, a->options.head_path, &noted) : 0;
+
+    if (r < 0) {
+        snprintf(text, sizeof text, "%s: %s", a->options.head_path, strerror(-r));
+        return text;
+    }
+    if (!a->options.head_path || noted.seq <= a->chain.seq)
+        return NULL;
+    if (a->chain.seq > 0)
+        log_write(LOG_WARNING, "the end of the audit trail is missing", LOG_TEXT("path", a->options.path),
+                  LOG_INT("from", a->chain.seq + 1), LOG_INT("to", noted.seq));
+    a->chain = noted;
+    return NULL;
 }
 
 struct audit *audit_open(const struct audit_options *options, struct counters *counters, struct instant now,
@@ -95,9 +120,11 @@ struct audit *audit_open(const struct audit_options *options, struct counters *c
     a->options = *options;
     a->counters = counters;
     a->writer = (struct audit_writer){options->instance, options->bytes_max, now.wall_ms};
-    a->file.fd = -1;
+    a->file.fd = a->head.fd = -1;
     audit_chain_begin(&a->chain);
     *error = options->path ? audit_file_open(&a->file, options->path, &a->chain, &cut_bytes) : NULL;
+    if (!*error)
+        *error = follow_head(a);
     if (*error) {
         audit_free(a);
         return NULL;
@@ -300,6 +327,7 @@ static void seal(struct audit *a, bool journal_works)
 
 static void written(struct audit *a)
 {
+    audit_head_write(&a->head, &a->chain);
     if (a->down)
         log_write(LOG_INFO, "audit trail written again", LOG_TEXT("path", a->options.path));
     a->down = false;
@@ -343,10 +371,14 @@ void audit_flush(struct audit *a, bool journal_works, struct instant now)
 {
     look_at_second(a, now);
     seal(a, journal_works);
-    if (!a->options.path)
+    if (a->lines.len == 0)
+        return;
+    if (!a->options.path) {
+        audit_head_write(&a->head, &a->chain);
         buffer_clear(&a->lines);
-    else if (a->lines.len && (!a->down || now.mono_ms - a->tried_ms >= TRY_MS))
+    } else if (!a->down || now.mono_ms - a->tried_ms >= TRY_MS) {
         write_lines(a, now);
+    }
 }
 
 void audit_close(struct audit *a, bool journal_works, struct instant now)

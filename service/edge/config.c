@@ -438,9 +438,15 @@ static void make_mqtt_options(struct config *c)
 
 static void make_audit_options(struct config *c)
 {
+    struct buffer head = {0};
+
+    buffer_printf(&head, "%s/audit.head", c->journal_path);
+    buffer_put_u8(&head, '\0');
+    c->audit_head_path = (char *)head.data;
     c->audit_options = (struct audit_options){
         .path = c->audit_path,
         .topic = c->audit_topic,
+        .head_path = c->audit_head_path,
         .instance = c->instance,
         .required = c->audit.required,
         .bytes_max = c->audit.bytes_max,
@@ -612,6 +618,7 @@ void config_free(struct config *c)
     free(c->stats_topic);
     free(c->audit_topic);
     free(c->audit_path);
+    free(c->audit_head_path);
     conf_close(c->file);
     free(c);
 }

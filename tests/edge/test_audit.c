@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "edge/audit_chain.h"
 #include "scratch.h"
@@ -91,6 +92,20 @@ static void read_lines(const char *path)
         json_decref(file.lines[i]);
     file.count = 0;
     read_more_lines(path);
+}
+
+/* Whatever their numbers are. */
+static void read_numbers(void)
+{
+    FILE *in = fopen(options.path, "re");
+    char *text = NULL;
+    size_t size = 0;
+
+    cr_assert(in);
+    while (getline(&text, &size, in) > 0)
+        file.lines[file.count++] = json_loads(text, 0, NULL);
+    free(text);
+    fclose(in);
 }
 
 /* All lines so far, each in its place in the chain. The returned one is the last. */
@@ -432,6 +447,85 @@ Test(audit, lines_that_wait_when_the_file_is_renamed_are_written_to_the_next_one
     read_more_lines(options.path);
     cr_assert_eq(file.count, 6);
     cr_assert_eq(counters.audit_lines, 6);
+}
+
+/* --- where the chain stands --- */
+
+static void close_trail(void)
+{
+    audit_close(audit, true, now);
+    audit = NULL;
+}
+
+static void write_some(void)
+{
+    options.head_path = scratch_path("audit.head");
+    open_trail();
+    settle();
+    settle();
+    audit_flush(audit, true, now);
+    close_trail();
+}
+
+Test(audit, rotated_while_nobody_was_there_the_chain_goes_on_in_the_new_file)
+{
+    char before[256];
+
+    write_some();
+    snprintf(before, sizeof before, "%s.1", options.path);
+    cr_assert_eq(rename(options.path, before), 0);
+    open_trail();
+    audit_flush(audit, true, now);
+    read_lines(before);
+    cr_assert_eq(file.count, 3);
+    read_more_lines(options.path);
+    cr_assert_eq(file.count, 4);
+}
+
+/* The numbers of those that are gone are not given again. */
+Test(audit, an_end_that_was_cut_off_while_nobody_was_there_shows)
+{
+    FILE *in;
+    long end = 0;
+
+    write_some();
+    in = fopen(options.path, "re");
+    cr_assert(in);
+    for (int c; (c = fgetc(in)) != EOF && end == 0;)
+        end = c == '\n' ? ftell(in) : 0;
+    fclose(in);
+    cr_assert_eq(truncate(options.path, end), 0);
+    open_trail();
+    audit_flush(audit, true, now);
+    read_numbers();
+    cr_assert_eq(number_of(file.lines[0], "seq"), 1);
+    cr_assert_eq(number_of(file.lines[1], "seq"), 4);
+}
+
+/* Killed between the two writes. */
+Test(audit, a_file_that_has_more_than_the_head_is_right)
+{
+    write_some();
+    scratch_write("audit.head", "");
+    open_trail();
+    audit_flush(audit, true, now);
+    read_file();
+    cr_assert_eq(file.count, 4);
+}
+
+Test(audit, a_topic_alone_goes_on_where_it_was_too)
+{
+    struct bytes line;
+    struct audit_place place;
+
+    options.topic = "audit/tracker/output";
+    options.path = NULL;
+    write_some();
+    open_trail();
+    audit_flush(audit, true, now);
+    cr_assert(audit_next(audit, &line));
+    cr_assert(audit_place_read(line, &place));
+    cr_assert_eq(place.seq, 4);
 }
 
 /* --- the topic --- */

@@ -374,6 +374,25 @@ Test(service_audit, killed_at_any_moment_the_chain_goes_on_and_no_reply_is_witho
     crowd_free(crowd);
 }
 
+Test(service_audit, rotated_while_it_was_dead_the_chain_goes_on)
+{
+    char files[160];
+
+    start_service();
+    desk_set(desk, "before", TRACKER, 1, true);
+    desk_expect_success(desk, "before");
+    outputd_kill(service);
+    cr_assert_eq(rename(path_of("audit.jsonl"), path_of("audit.jsonl.1")), 0);
+    start_service();
+    desk_set(desk, "behind", TRACKER, 1, false);
+    desk_expect_success(desk, "behind");
+    outputd_stop(service);
+    read_trail("audit.jsonl");
+    expect_end(line_of("behind"), "settled", 0, "success");
+    snprintf(files, sizeof files, "%s %s", path_of("audit.jsonl"), path_of("audit.jsonl.1"));
+    trail_verify(files, 0, "none missing, none changed");
+}
+
 /* What was sent stood in the memory of who was killed. */
 Test(service_audit, a_command_of_the_life_before_ends_with_a_line_that_says_so)
 {
