@@ -273,11 +273,12 @@ static void put_command(const struct audit_writer *w, const struct audit_command
     buffer_put_u8(out, ',');
 }
 
-static void put_ack(const struct audit_writer *w, const struct engine_event *event, struct buffer *out)
+static void put_ack(const struct audit_writer *w, const struct engine_event *event, const struct digest *session,
+                    struct buffer *out)
 {
     open_object(out, "ack");
     put_text(out, "topic", cut_text(w, event->ack_topic));
-    put_run(w, event->ack, event->ack.len, &event->pending->session, out);
+    put_run(w, event->ack, event->ack.len, session, out);
     close_object(out);
     buffer_put_u8(out, ',');
 }
@@ -315,15 +316,18 @@ static const char *name_of(const struct engine_event *event)
 void audit_line_request(const struct audit_writer *w, const struct engine_event *event,
                         const struct audit_command *command, int64_t wall_ms, struct buffer *out)
 {
+    static const struct digest none;
+    const struct digest *session = event->pending ? &event->pending->session : &none;
+
     begin(w, name_of(event), wall_ms, out);
     if (event->pending)
         put_pending(w, event, out);
     else
         put_dropped(w, event, out);
     if (command)
-        put_command(w, command, &event->pending->session, out);
+        put_command(w, command, session, out);
     if (event->ack_topic.data)
-        put_ack(w, event, out);
+        put_ack(w, event, session, out);
     put_end(event, out);
     close_object(out);
 }
