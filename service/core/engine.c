@@ -165,6 +165,7 @@ struct engine_event engine_event_of(const struct pending *p, enum engine_event_k
         .profile = p->profile ? profile_name(p->profile) : NULL,
         .code = p->code,
         .outcome = p->outcome,
+        .pending = p,
     };
 }
 
@@ -200,6 +201,10 @@ static void emit_settled(struct engine *e, const struct pending *p)
     event.queue_ms = turn_ms - p->arrived.mono_ms;
     event.device_ms = p->sent_ms ? e->now.mono_ms - p->sent_ms : 0;
     event.total_ms = e->now.mono_ms - p->arrived.mono_ms;
+    if (p->outcome == OUTCOME_SUCCESS || p->outcome == OUTCOME_REJECTED) { /* nothing but an ack brings these about */
+        event.ack_topic = e->ack_topic;
+        event.ack = e->ack;
+    }
     engine_emit(e, &event);
 }
 

@@ -263,8 +263,10 @@ static void take_request(struct engine *e, struct incoming *in)
 
 static void refuse_reply_topic(struct engine *e, const struct incoming *in)
 {
-    const struct engine_event event = {
-        .kind = EVENT_REPLY_TOPIC_REFUSED, .action = in->request.action, .topic = in->reply_topic};
+    const struct engine_event event = {.kind = EVENT_REPLY_TOPIC_REFUSED,
+                                       .action = in->request.action,
+                                       .topic = in->reply_topic,
+                                       .request = in->readable && !in->request.bad ? &in->request : NULL};
 
     e->counters.requests_reply_topic_refused++;
     engine_emit(e, &event);

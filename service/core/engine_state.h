@@ -35,6 +35,8 @@ struct engine {
     struct buffer record;  /* these three are of whoever fills them, until the next one does */
     struct buffer command_topic;
     struct buffer payload;
+    struct bytes ack_topic; /* of the ack that is being read */
+    struct bytes ack;
     struct counters counters;
     uint64_t next_id;
     uint32_t presence_epoch;

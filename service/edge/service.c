@@ -77,6 +77,20 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* False: asked for, and not to be had. */
+static bool open_audit(struct service *s)
+{
+    const struct audit_options *options = &s->first->audit_options;
+    const char *error;
+
+    if (!options->path && !options->topic)
+        return true;
+    s->audit = audit_open(options, engine_counters(s->engine), s->now, &error);
+    if (!s->audit)
+        fprintf(stderr, "%s\n", error);
+    return s->audit != NULL;
+}
+
 static int open_service(struct service *s)
 {
     struct mistakes mistakes = {0};
@@ -110,6 +124,8 @@ static int open_service(struct service *s)
         log_write(LOG_WARNING, "the last turn was not written to its end, and never counted",
                   LOG_INT("bytes", journal_torn_bytes(s->journal)));
     s->alive_wall_ms = journal_file_touched_ms(s->journal_file);
+    if (!open_audit(s))
+        return -EIO;
     return life_recover(s);
 }
 
@@ -119,6 +135,7 @@ static void close_service(struct service *s)
     metrics_release(&s->metrics);
     files_close(s);
     mqtt_free(s->mqtt);
+    audit_close(s->audit, !s->journal_down, s->now);
     journal_file_close(s->journal_file);
     engine_free(s->engine);
     outbox_free(s->outbox);
@@ -144,6 +161,15 @@ void life_drain(struct service *s)
     s->stop_at_ms = s->now.mono_ms + s->current->engine.drain_ms + DRAIN_GRACE_MS;
     engine_drain(s->engine, s->now);
     link_stop_requests(s);
+    if (s->audit)
+        audit_stop(s->audit, s->now);
+}
+
+static void reload(struct service *s)
+{
+    files_reload(s);
+    if (s->audit)
+        audit_reopen(s->audit, s->now);
 }
 
 static void take_signals(struct service *s)
@@ -152,7 +178,7 @@ static void take_signals(struct service *s)
 
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
-            files_reload(s);
+            reload(s);
         else if (info.ssi_signo == SIGUSR1)
             report_counters(s);
         else
@@ -214,7 +240,7 @@ static void run(struct service *s)
     }
     if (mqtt_is_connected(s->mqtt))
         mqtt_disconnect(s->mqtt);
-    journal_commit(s->journal);
+    s->journal_down = journal_commit(s->journal) < 0;
     log_write(LOG_INFO, "stopped", LOG_INT("pending", engine_totals(s->engine).pending),
               LOG_INT("replies_left", outbox_count(s->outbox)));
 }

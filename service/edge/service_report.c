@@ -52,6 +52,12 @@ static void log_settled(const struct engine_event *e)
               LOG_INT("device_ms", e->device_ms), LOG_INT("total_ms", e->total_ms));
 }
 
+static void log_recovered(const struct engine_event *e)
+{
+    log_write(LOG_DEBUG, "reply recovered", LOG_INT("id", e->id), LOG_INT("tracker", e->tracker_id),
+              LOG_INT("code", e->code), LOG_TEXT("outcome", outcome_name(e->outcome)));
+}
+
 static void log_ack_ignored(const struct engine_event *e)
 {
     log_write(LOG_DEBUG, "ack ignored", LOG_INT("tracker", e->tracker_id), LOG_TEXT("why", e->why),
@@ -68,14 +74,18 @@ static void (*const loggers[])(const struct engine_event *) = {
     [EVENT_REQUEST_ACCEPTED] = log_accepted,   [EVENT_REQUEST_REFUSED] = log_refused,
     [EVENT_REQUEST_DUPLICATE] = log_duplicate, [EVENT_REPLY_TOPIC_REFUSED] = log_reply_topic,
     [EVENT_COMMAND_STAGED] = log_staged,       [EVENT_COMMAND_SENT] = log_sent,
-    [EVENT_REQUEST_SETTLED] = log_settled,     [EVENT_ACK_IGNORED] = log_ack_ignored,
-    [EVENT_PRESENCE] = log_presence,
+    [EVENT_REQUEST_SETTLED] = log_settled,     [EVENT_REPLY_RECOVERED] = log_recovered,
+    [EVENT_ACK_IGNORED] = log_ack_ignored,     [EVENT_PRESENCE] = log_presence,
 };
 
 void report_event(void *ctx, const struct engine_event *event)
 {
-    metrics_event(&((struct service *)ctx)->metrics, event);
+    struct service *s = ctx;
+
+    metrics_event(&s->metrics, event);
     loggers[event->kind](event);
+    if (s->audit)
+        audit_event(s->audit, event, s->now);
 }
 
 /* --- counters --- */

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "edge/audit.h"
 #include "edge/journal_file.h"
 #include "edge/metrics.h"
 #include "edge/outbox.h"
@@ -19,6 +20,7 @@ struct service {
     struct outbox *outbox;
     struct journal_file *journal_file;
     struct journal *journal; /* in it */
+    struct audit *audit;     /* NULL: there is no trail */
     struct mqtt *mqtt;
     struct mqtt_handlers handlers;
     int signal_fd;

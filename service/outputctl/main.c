@@ -14,9 +14,10 @@ static const struct option_group *const render_groups[] = {&option_group_profile
 static const struct option_group *const ack_groups[] = {&option_group_ack, &option_group_profile, &option_group_action,
                                                         NULL};
 static const struct option_group *const health_groups[] = {&option_group_health, NULL};
+static const struct option_group *const audit_groups[] = {&option_group_audit, NULL};
 static const struct option_group *const no_groups[] = {NULL};
 
-enum { PROFILE_FILES_MAX = 1000 };
+enum { FILES_MAX = 1000 };
 
 static const struct verb verbs[] = {
     {"set", "--tracker N --output N --on|--off [OPTION]...", "switch one output of a tracker",
@@ -50,7 +51,15 @@ static const struct verb verbs[] = {
      "  outputctl profile new acme > acme.cfg\n"
      "  outputctl profile test acme.cfg\n\n"
      "Exit status: 0 all passed, 1 a vector or the file has a mistake, 2 usage.",
-     no_groups, PROFILE_FILES_MAX, profile_run},
+     no_groups, FILES_MAX, profile_run},
+    {"audit", "verify FILE... | session HASH_SHA256", "check an audit trail, or name a session as it does",
+     "verify reads the files of a trail, oldest or newest first, or - for stdin, and says at which line they are not "
+     "as\n"
+     "they were written: changed, missing, inserted, in another order. What was cut off the end, or written anew as a\n"
+     "whole, shows where a head is given that was printed before. session prints the name of a registry's session.\n\n"
+     "  outputctl audit verify --head 5f3e… /var/log/outputd/audit.jsonl*\n\n"
+     "Exit status: 0 as it was written, 1 not so, or it cannot be read, 2 usage.",
+     audit_groups, FILES_MAX, audit_run},
     {"digest", "[HASH]", "print the SHA-256 that the registry stores for a hash",
      "Prints what goes into hash_sha256 of the registry. Without HASH it is read from stdin, which keeps it out of "
      "the\n"

@@ -295,3 +295,9 @@ static const struct option_line health_lines[] = {
     {0},
 };
 const struct option_group option_group_health = {"Health", health_lines};
+
+static const struct option_line audit_lines[] = {
+    {"head", "SHA256", take_text, MEMBER(head), "verify: a head that was printed before, and must still be there"},
+    {0},
+};
+const struct option_group option_group_audit = {"Audit trail", audit_lines};

@@ -282,7 +282,7 @@ Test(outputctl_offline, a_mistake_in_the_usage_is_one_line_with_a_hint_and_2)
     }
 }
 
-static const char *const verbs[] = {"set", "set-all", "watch", "render", "parse-ack", "digest", "health"};
+static const char *const verbs[] = {"set", "set-all", "watch", "render", "parse-ack", "audit", "digest", "health"};
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
@@ -340,6 +340,7 @@ Test(outputctl_offline, completion_offers_commands_options_and_profiles)
         {"render --pro", {" --profile ", " --profiles "}},
         {"render --profile \"\"", {" json ", " msgpack "}},
         {"render --action s", {" set set_all "}},
+        {"audit \"\"", {" verify ", " session ", " --head "}},
     };
     char offered[1024], line[128];
 
