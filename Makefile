@@ -199,9 +199,9 @@ help:
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-package deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind
+.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind
 deps:
-	@.ci/deps run test lint fuzz bench chaos valgrind package
+	@.ci/deps run test lint fuzz bench chaos valgrind package package-test
 deps-fuzz:
 	@.ci/deps run fuzz
 deps-run:
@@ -212,6 +212,8 @@ deps-lint:
 	@.ci/deps run test lint
 deps-package:
 	@.ci/deps run package
+deps-package-test:
+	@.ci/deps run package package-test
 deps-bench:
 	@.ci/deps run bench
 deps-valgrind:
@@ -426,14 +428,14 @@ deb: deps-package
 	@ls $(DEB)/*.deb
 
 .PHONY: package-test
-package-test: deb
+package-test: deps-package-test deb
 	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/under_unit
 	@BUILD=$(BUILD) tests/package/run
 
 # The same in a small Debian of its own: installed, started, upgraded, removed, purged. That Debian is made once, in some
 # three minutes, and kept in build/package.
 .PHONY: deb-test
-deb-test: deb
+deb-test: deps-package-test deb
 	@BUILD=$(BUILD) tests/package/life
 
 $(BUILD)/tests/under_unit: tests/package/under_unit.c

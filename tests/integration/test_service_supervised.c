@@ -47,6 +47,7 @@ Test(service_supervised, it_is_ready_when_it_serves)
     cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
     cr_assert_eq(supervision_find(supervisor, 0, "STATUS=Connecting to mqtt://"), 0);
     supervision_wait(supervisor, ready, ", 1 trackers online, 0 pending, 0 of 0 requests succeeded");
+    cr_assert_gt(supervision_find(supervisor, 0, "trackers online"), ready);
     desk_free(desk);
     field_free(field);
 }
@@ -73,6 +74,7 @@ Test(service_supervised, a_broker_that_is_down_is_not_waited_for)
     supervision_start(supervisor, service, 0);
     ready = supervision_wait(supervisor, 0, "READY=1");
     down = supervision_wait(supervisor, 0, "STATUS=Not connected to mqtt://127.0.0.1:");
+    cr_assert_gt(down, ready);
     broker_resume(broker);
     supervision_wait(supervisor, down, "STATUS=Connected to mqtt://127.0.0.1:");
     supervision_wait(supervisor, down, "trackers online");
