@@ -209,12 +209,15 @@ help:
 	@echo 'make image-test  build it without an engine, and run service and simulated trackers from it'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 95 %'
 	@echo 'make deps       install all packages that any of these needs'
+	@echo 'make install    into PREFIX=/usr/local, with a unit for systemd; make uninstall'
+	@echo 'make deb        a Debian package; make package-test checks it, make deb-test installs it in a Debian of its own'
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-docker deps-image
+.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind \
+    deps-docker deps-image
 deps:
-	@.ci/deps build run test lint fuzz bench chaos valgrind docker
+	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test
 deps-fuzz:
 	@.ci/deps build run fuzz
 deps-run:
@@ -223,6 +226,10 @@ deps-test:
 	@.ci/deps build run test
 deps-lint:
 	@.ci/deps build run test lint
+deps-package:
+	@.ci/deps build run package
+deps-package-test:
+	@.ci/deps build run package package-test
 deps-bench:
 	@.ci/deps build run bench
 deps-valgrind:
@@ -333,7 +340,8 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo \
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo tests/package/run \
+	    tests/package/life tests/package/systemctl conf/install/keep \
 	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
 	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
@@ -381,6 +389,94 @@ bench-instructions: deps-valgrind
 chaos: deps-chaos
 	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/chaos
 	@BUILD=$(BUILD) $(BUILD)/tests/chaos
+
+# --- installing ----------------------------------------------------------------------------------------------------------
+
+# make install [DESTDIR=…] [PREFIX=/usr/local]. The configuration is in /etc/outputd, where the programs look for it; a file
+# of it that somebody has changed is kept. `make uninstall` leaves it and the journal alone.
+PREFIX  ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+CONFDIR := $(DESTDIR)/etc/outputd
+DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/outputd
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+MANUALS := outputctl.1 trackersim.1 outputd.cfg.5 outputd.8
+INSTALLED := $(DESTDIR)$(PREFIX)/sbin/outputd $(DESTDIR)$(PREFIX)/bin/outputctl $(DESTDIR)$(PREFIX)/bin/trackersim \
+    $(DESTDIR)$(UNITDIR)/outputd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/outputd.conf \
+    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/outputctl \
+    $(foreach manual,$(MANUALS),$(MANDIR)/man$(subst .,,$(suffix $(manual)))/$(manual))
+
+.PHONY: manuals
+manuals: $(MANUALS:%=$(BUILD)/man/%)
+$(BUILD)/man/%: conf/man/%
+	@mkdir -p $(@D)
+	@cp $< $@
+$(BUILD)/man/outputd.cfg.5: conf/man/outputd.cfg.5.in conf/man/keys.awk conf/outputd.cfg
+	@mkdir -p $(@D)
+	@awk -f conf/man/keys.awk conf/outputd.cfg >$(BUILD)/man/keys
+	@sed -e '/^@KEYS@$$/ { r $(BUILD)/man/keys' -e 'd; }' $< >$@
+
+$(BUILD)/install/outputd.service: conf/systemd/outputd.service.in FORCE
+	@mkdir -p $(@D)
+	@sed 's|@SBINDIR@|$(PREFIX)/sbin|' $< >$@
+$(BUILD)/install/registry.cfg: conf/registry.cfg conf/install/registry.sed
+	@mkdir -p $(@D)
+	@sed -E -f conf/install/registry.sed $< >$@
+.PHONY: FORCE
+FORCE:
+
+.PHONY: install
+install: all manuals $(BUILD)/install/outputd.service $(BUILD)/install/registry.cfg
+	install -d $(sort $(dir $(INSTALLED))) $(CONFDIR)/profiles $(DOCDIR)/profiles $(DOCDIR)/examples $(DOCDIR)/topics
+	install -m 755 $(BUILD)/outputd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/outputctl $(BUILD)/trackersim $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/install/outputd.service $(DESTDIR)$(UNITDIR)/
+	install -m 644 conf/systemd/outputd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/outputd.conf
+	install -m 644 conf/outputctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/outputctl
+	$(foreach manual,$(MANUALS),install -m 644 $(BUILD)/man/$(manual) $(MANDIR)/man$(subst .,,$(suffix $(manual)))/ &&) :
+	install -m 644 README.md $(DOCDIR)/
+	install -m 644 conf/profiles/README.md $(DOCDIR)/profiles/
+	install -m 644 conf/registry.cfg conf/mosquitto/mosquitto.conf conf/mosquitto/acl $(DOCDIR)/examples/
+	cp -r --no-preserve=mode,ownership topics/. $(DOCDIR)/topics/
+	@conf/install/keep 640 conf/outputd.cfg $(CONFDIR)/outputd.cfg
+	@conf/install/keep 640 $(BUILD)/install/registry.cfg $(CONFDIR)/registry.cfg
+	@for profile in conf/profiles/*.cfg; do \
+	    conf/install/keep 644 $$profile $(CONFDIR)/profiles/$${profile##*/}; done
+	@echo 'Installed. What is left, as root, unless a package does it: systemd-sysusers, chgrp outputd /etc/outputd/*.cfg,'
+	@echo 'systemctl daemon-reload, systemctl enable --now outputd'
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(INSTALLED)
+	rm -rf $(DOCDIR)
+	@echo 'Left alone: /etc/outputd, /var/lib/outputd and the user outputd.'
+
+# A Debian package in build/deb. It is built by debhelper in a folder that sees the sources, and keeps what was compiled.
+DEB := $(BUILD)/deb
+
+.PHONY: deb
+deb: deps-package
+	@rm -rf $(DEB)/source/debian $(DEB)/*.deb
+	@mkdir -p $(DEB)/source
+	@ln -sfn $(foreach part,Makefile service include topics conf LICENSE README.md,$(CURDIR)/$(part)) $(DEB)/source/
+	@cp -r conf/debian $(DEB)/source/debian
+	cd $(DEB)/source && DEB_BUILD_OPTIONS=parallel=$$(nproc) dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || \
+	    { tail -40 ../log; exit 1; }
+	@ls $(DEB)/*.deb
+
+.PHONY: package-test
+package-test: deps-package-test deb
+	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/under_unit
+	@BUILD=$(BUILD) tests/package/run
+
+# The same in a small Debian of its own: installed, started, upgraded, removed, purged. That Debian is made once, in some
+# three minutes, and kept in build/package.
+.PHONY: deb-test
+deb-test: deps-package-test deb
+	@BUILD=$(BUILD) tests/package/life
+
+$(BUILD)/tests/under_unit: tests/package/under_unit.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS) -lseccomp
 
 .PHONY: clean
 clean:

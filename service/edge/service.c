@@ -133,6 +133,7 @@ static void close_service(struct service *s)
 {
     http_stop(s);
     metrics_release(&s->metrics);
+    supervisor_close(&s->supervised.supervisor);
     files_close(s);
     mqtt_free(s->mqtt);
     audit_close(s->audit, !s->journal_down, s->now);
@@ -198,7 +199,7 @@ static bool wait_for_work(const struct service *s)
         {.fd = http_fd(s), .events = POLLIN},
     };
 
-    return poll(fds, sizeof fds / sizeof *fds, turn_wait_ms(s)) > 0 && fds[0].revents;
+    return poll(fds, sizeof fds / sizeof *fds, supervised_wait_ms(s)) > 0 && fds[0].revents;
 }
 
 /* Where much comes, more will: taken together it costs each side fewer reads, writes and wakes. Half the CPU time of a
@@ -232,6 +233,7 @@ static void run(struct service *s)
         uint64_t began_us = clock_mono_us();
         bool more = turn_run(s, signalled ? take_signals : NULL);
 
+        supervised_tick(s);
         if (!more)
             log_flush();
         note_turn(s, clock_mono_us() - began_us);
@@ -268,6 +270,7 @@ int service_run(const char *config_path)
         r = http_start(&s);
     if (r == 0) {
         link_init(&s);
+        supervised_open(&s);
         run(&s);
     }
     close_service(&s);

@@ -297,6 +297,11 @@ int files_fd(const struct service *s)
     return s->reload ? s->reload->errand.done : -1;
 }
 
+bool files_are_reloading(const struct service *s)
+{
+    return s->reload_wanted || (s->reload && s->reload->is_whole && !s->reload->is_taken);
+}
+
 void files_close(struct service *s)
 {
     struct reload *r = s->reload;

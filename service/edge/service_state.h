@@ -1,6 +1,7 @@
 /* The service's inside, shared by its files: service.c (life and signals), service_turn.c (one
  * turn of the loop), service_link.c (the connection),
- * service_files.c (reload), service_report.c (what people see), service_http.c (HTTP), service_metrics.c. */
+ * service_files.c (reload), service_report.c (what people see), service_http.c (HTTP), service_metrics.c,
+ * service_supervised.c (what the supervisor is told). */
 #ifndef EDGE_SERVICE_STATE_H
 #define EDGE_SERVICE_STATE_H
 
@@ -10,7 +11,19 @@
 #include "edge/journal_file.h"
 #include "edge/metrics.h"
 #include "edge/outbox.h"
+#include "edge/supervisor.h"
 #include "edge/world.h"
+
+struct supervised {
+    struct supervisor supervisor;
+    enum supervisor_state told;
+    bool was_ready;
+    unsigned subject;   /* of the status that it was told */
+    uint64_t status_ms; /* when */
+    uint64_t reloads;   /* as last looked at */
+    uint64_t reloads_failed;
+    bool reload_refused; /* the last one */
+};
 
 struct service {
     const char *config_path;
@@ -76,6 +89,7 @@ struct service {
     struct instant now;
     bool stop;
     uint64_t stop_at_ms; /* at the latest */
+    struct supervised supervised;
 };
 
 /* service.c */
@@ -116,6 +130,8 @@ void files_reload(struct service *s); /* SIGHUP */
 void files_remember(struct service *s);
 /* Readable when there is something to be taken, or -1. */
 int files_fd(const struct service *s);
+/* True from SIGHUP until what it asked for runs, or was refused. */
+bool files_are_reloading(const struct service *s);
 /* Gives up what is under way. */
 void files_close(struct service *s);
 void print_mistakes(const struct mistakes *m);
@@ -142,5 +158,11 @@ const char *service_is_not_ready(const struct service *s);
 void report_event(void *ctx, const struct engine_event *event);
 void report_counters(struct service *s); /* SIGUSR1 */
 void report_stats(struct service *s);
+
+/* service_supervised.c */
+void supervised_open(struct service *s); /* once the files and the journal are read */
+void supervised_tick(struct service *s);
+/* turn_wait_ms, or less where the watchdog wants to hear of it before. */
+int supervised_wait_ms(const struct service *s);
 
 #endif
