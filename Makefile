@@ -8,7 +8,7 @@ VERSION := 0.1.0
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Iinclude -D_GNU_SOURCE -DOUTPUTD_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iinclude -D_GNU_SOURCE
 
 # What the compiler can do against a bug that is exploited, as far as this one knows it for this processor. FORTIFY_SOURCE
 # takes optimisation, and stands in the sanitizers' way.
@@ -82,6 +82,7 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/service/%.o: ALL_CFLAGS += $(if $(LTO),$(LTO) -ffat-lto-objects)
+$(BUILD)/obj/service/base/version.o: CPPFLAGS += -DOUTPUTD_VERSION=$(VERSION)
 
 define ring_rule
 $(BUILD)/lib$(1).a: $(call objects,service/$(1))
@@ -120,6 +121,12 @@ $(BUILD)/tests/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c17 $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
 $(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so $(BUILD)/tests/alloc_count.so
+
+# The same program as the next version of itself, for a test of upgrades.
+$(BUILD)/tests/outputd_next: service/base/version.c $(call objects,service/outputd) $(RING_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -DOUTPUTD_VERSION=$(VERSION)+next -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+$(BUILD)/tests/integration: | $(BUILD)/tests/outputd_next
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core
@@ -345,10 +352,10 @@ lint: deps-lint
 	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
 	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
-	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
+	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION=0 service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/clang/%)
-	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
+	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- -DOUTPUTD_VERSION=0 $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
 	    { ! grep -E "(warning|error):"; }'
 	@echo 'lint: clean'
 

@@ -182,6 +182,9 @@ int64_t engine_wait_ms(const struct engine *e, struct instant now);
 /* Shut down: queued requests end now, those in flight at the latest in drain_ms. */
 void engine_drain(struct engine *e, struct instant now);
 
+/* The next process goes on with what is pending: no request has its turn any more. There is no way back. */
+void engine_hand_over(struct engine *e);
+
 /* The broker kept nothing: every state is to be published again. */
 void engine_republish_states(struct engine *e, struct instant now);
 

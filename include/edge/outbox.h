@@ -57,6 +57,7 @@ void outbox_disconnected(struct outbox *o);
 size_t outbox_count(const struct outbox *o);
 size_t outbox_bytes(const struct outbox *o);       /* of memory that they take */
 size_t outbox_audit_count(const struct outbox *o); /* of these: lines of the audit trail */
+size_t outbox_commands(const struct outbox *o);    /* that have not been sent */
 size_t outbox_unacknowledged(const struct outbox *o);
 
 #endif

@@ -351,6 +351,12 @@ void engine_drain(struct engine *e, struct instant now)
     timers_set(&e->timers, &e->drain, now.mono_ms + e->config->drain_ms);
 }
 
+void engine_hand_over(struct engine *e)
+{
+    e->handing_over = true;
+    store_hold(&e->store, true);
+}
+
 bool engine_is_draining(const struct engine *e)
 {
     return e->draining;

@@ -45,6 +45,7 @@ struct engine {
     bool presence_known;     /* false: being read back, and requests wait for it */
     bool presence_was_known; /* at some time since the start */
     bool draining;
+    bool handing_over;
     bool journal_down;
     bool full; /* outbox or journal */
 };

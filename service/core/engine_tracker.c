@@ -324,7 +324,7 @@ void engine_presence_read(struct engine *e, struct instant now)
     free(gone);
     if (first)
         resume_deadlines(e);
-    if (!e->draining)
+    if (!e->draining && !e->handing_over)
         store_hold(&e->store, false);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/version.h"
 #include "edge/audit_chain.h"
 
 /* --- members --- */
@@ -363,7 +364,7 @@ void audit_line_omitted(const struct audit_writer *w, const struct audit_omitted
 void audit_line_start(const struct audit_writer *w, size_t cut_bytes, int64_t wall_ms, struct buffer *out)
 {
     begin(w, "start", wall_ms, out);
-    put_text(out, "version", bytes_of_text(OUTPUTD_VERSION));
+    put_text(out, "version", bytes_of_text(outputd_version));
     if (cut_bytes)
         put_number(out, "cut_bytes", cut_bytes);
     close_object(out);

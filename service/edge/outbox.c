@@ -361,6 +361,11 @@ size_t outbox_bytes(const struct outbox *o)
     return o->bytes;
 }
 
+size_t outbox_commands(const struct outbox *o)
+{
+    return o->commands.count;
+}
+
 size_t outbox_unacknowledged(const struct outbox *o)
 {
     return o->sent_count;

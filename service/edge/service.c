@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/version.h"
 #include "edge/privileges.h"
 #include "edge/secrets.h"
 #include "service_state.h"
 
 enum {
     DRAIN_GRACE_MS = 2000, /* for the last replies to be acknowledged */
+    HAND_OVER_MS = 2000,   /* for the last commands to leave */
     MUCH = 8,              /* messages in a millisecond */
     COUNT_FOR_MS = 10,
     PAUSE_US = 1000,
@@ -67,7 +69,7 @@ uint64_t life_first_id(const struct service *s)
 
 static int open_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
 
     sigemptyset(&set);
@@ -105,7 +107,7 @@ static int open_service(struct service *s)
     s->first = s->current = w.config;
     log_set_level(s->first->log_level);
     log_set_json(s->first->log_json);
-    log_write(LOG_INFO, "starting", LOG_TEXT("version", OUTPUTD_VERSION), LOG_TEXT("instance", s->first->instance),
+    log_write(LOG_INFO, "starting", LOG_TEXT("version", outputd_version), LOG_TEXT("instance", s->first->instance),
               LOG_INT("users", registry_user_count(w.registry)),
               LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
     privileges_report();
@@ -152,9 +154,14 @@ static void close_service(struct service *s)
 
 /* --- signals --- */
 
+bool life_is_stopping(const struct service *s)
+{
+    return engine_is_draining(s->engine) || s->handing_over;
+}
+
 void life_drain(struct service *s)
 {
-    if (engine_is_draining(s->engine)) {
+    if (life_is_stopping(s)) {
         s->stop_at_ms = s->now.mono_ms; /* asked twice: at once */
         return;
     }
@@ -162,6 +169,20 @@ void life_drain(struct service *s)
     s->stop_at_ms = s->now.mono_ms + s->current->engine.drain_ms + DRAIN_GRACE_MS;
     engine_drain(s->engine, s->now);
     link_stop_requests(s);
+    if (s->audit)
+        audit_stop(s->audit, s->now);
+}
+
+/* Nobody is told anything: the broker keeps requests and acks in the session, the journal has what is pending, and the
+ * next process goes on with both. */
+static void hand_over(struct service *s)
+{
+    if (life_is_stopping(s))
+        return;
+    log_write(LOG_INFO, "handing over", LOG_INT("pending", engine_totals(s->engine).pending));
+    s->handing_over = true;
+    s->stop_at_ms = s->now.mono_ms + HAND_OVER_MS;
+    engine_hand_over(s->engine);
     if (s->audit)
         audit_stop(s->audit, s->now);
 }
@@ -182,6 +203,8 @@ static void take_signals(struct service *s)
             reload(s);
         else if (info.ssi_signo == SIGUSR1)
             report_counters(s);
+        else if (info.ssi_signo == SIGUSR2)
+            hand_over(s);
         else
             life_drain(s);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/version.h"
 
 /* --- log lines --- */
 
@@ -118,7 +119,7 @@ static char *stats_text(struct service *s)
         json_object_set_new(counters, info->name, json_integer((json_int_t)info->value(engine_counters(s->engine))));
     clock_format(s->now.wall_ms, at);
     root =
-        json_pack("{ss ss sI ss sI sI sI sI so}", "instance", s->first->instance, "version", OUTPUTD_VERSION,
+        json_pack("{ss ss sI ss sI sI sI sI so}", "instance", s->first->instance, "version", outputd_version,
                   "uptime_s", (json_int_t)((s->now.mono_ms - s->started_ms) / 1000), "at", at, "pending",
                   (json_int_t)totals.pending, "queued", (json_int_t)totals.queued, "online", (json_int_t)totals.online,
                   "turn_longest_us", (json_int_t)s->turn_longest_us, "counters", counters);

@@ -87,6 +87,7 @@ struct service {
     uint64_t turn_longest_us; /* since then */
     uint64_t started_ms;
     struct instant now;
+    bool handing_over; /* to the next process */
     bool stop;
     uint64_t stop_at_ms; /* at the latest */
     struct supervised supervised;
@@ -98,6 +99,8 @@ int life_recover(struct service *s);
 uint64_t life_first_id(const struct service *s);
 /* SIGTERM: at the second one it stops at once. */
 void life_drain(struct service *s);
+/* Draining, or handing over. */
+bool life_is_stopping(const struct service *s);
 
 /* service_turn.c */
 /* Engine and outbox, and what they tell each other. */

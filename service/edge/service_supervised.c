@@ -30,7 +30,7 @@ static enum supervisor_state state_of(struct service *s)
     struct supervised *v = &s->supervised;
 
     v->was_ready |= is_ready(s);
-    if (engine_is_draining(s->engine))
+    if (life_is_stopping(s))
         return SUPERVISOR_STOPPING;
     if (!v->was_ready)
         return SUPERVISOR_STARTING;
@@ -66,8 +66,8 @@ static void note_reloads(struct service *s)
 static unsigned subject_of(const struct service *s)
 {
     const bool parts[] = {
-        engine_is_draining(s->engine), mqtt_is_connected(s->mqtt), s->presence_known, s->journal_down, s->journal_full,
-        s->supervised.reload_refused,
+        life_is_stopping(s), mqtt_is_connected(s->mqtt),   s->presence_known, s->journal_down,
+        s->journal_full,     s->supervised.reload_refused,
     };
     unsigned subject = 1;
 
@@ -81,7 +81,7 @@ static void put_work(const struct service *s, struct buffer *out)
     struct engine_totals totals = engine_totals(s->engine);
     const struct counters *counters = engine_counters(s->engine);
 
-    if (engine_is_draining(s->engine))
+    if (life_is_stopping(s))
         buffer_printf(out, "Stopping: %zu requests pending, %zu replies to be delivered", totals.pending,
                       outbox_count(s->outbox));
     else if (!mqtt_is_connected(s->mqtt))

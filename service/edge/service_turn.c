@@ -221,18 +221,24 @@ static void publish(struct service *s, bool idle)
     s->has_to_send = r == -EAGAIN && outbox_unacknowledged(s->outbox) < mqtt_receive_maximum(s->mqtt);
 }
 
-static void check_stop(struct service *s)
+static bool has_drained(const struct service *s)
 {
     bool states_left;
     bool lines_left;
-    bool idle;
 
-    if (!engine_is_draining(s->engine))
-        return;
     states_left = engine_has_states(s->engine) && mqtt_is_connected(s->mqtt); /* else the next start publishes them */
     lines_left = s->audit && audit_has_next(s->audit) && mqtt_is_connected(s->mqtt);
-    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !states_left && !lines_left;
-    s->stop = idle || s->now.mono_ms >= s->stop_at_ms;
+    return engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !states_left && !lines_left;
+}
+
+static void check_stop(struct service *s)
+{
+    if (!life_is_stopping(s))
+        return;
+    /* What is handed over is in the journal, but of a command that waits in the outbox nobody could tell any more
+     * whether it left. */
+    s->stop = (s->handing_over ? outbox_commands(s->outbox) == 0 && !s->journal_down : has_drained(s)) ||
+              s->now.mono_ms >= s->stop_at_ms;
 }
 
 static void note_alive(struct service *s)

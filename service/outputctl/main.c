@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "verbs.h"
 
 static const struct option_group *const set_groups[] = {&option_group_set, &option_group_request, &option_group_broker,
@@ -158,6 +159,6 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return finish(print_help());
     if (strcmp(argv[1], "--version") == 0)
-        return finish(puts("outputctl " OUTPUTD_VERSION) < 0 ? EXIT_ERROR : EXIT_SUCCESS);
+        return finish(printf("outputctl %s\n", outputd_version) < 0 ? EXIT_ERROR : EXIT_SUCCESS);
     return complain(argv[1][0] == '-' ? "%s is not an option" : "there is no command \"%s\"", argv[1]);
 }

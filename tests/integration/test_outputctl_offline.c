@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "support/client.h"
 
 static char folder[] = "/tmp/outputctl-profiles-XXXXXX";
@@ -308,7 +309,10 @@ Test(outputctl_offline, every_command_has_a_help_with_an_example)
         client_free(option);
     }
     client_free(all);
-    expect("--version", 0, "outputctl " OUTPUTD_VERSION "\n", NULL);
+    char version[64];
+
+    snprintf(version, sizeof version, "outputctl %s\n", outputd_version);
+    expect("--version", 0, version, NULL);
 }
 
 /* What the completion offers for a command line, whose last word is the one to complete. */
