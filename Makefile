@@ -203,7 +203,7 @@ help:
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-docker deps-image
+.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-docker
 deps:
 	@.ci/deps build run test lint fuzz bench chaos valgrind docker
 deps-fuzz:
@@ -222,8 +222,6 @@ deps-chaos:
 	@.ci/deps build run chaos
 deps-docker:
 	@.ci/deps build run docker
-deps-image:
-	@.ci/deps build run docker image
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run
