@@ -222,7 +222,7 @@ help:
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
 .PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind \
-    deps-docker deps-image
+    deps-docker
 deps:
 	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test
 deps-fuzz:
@@ -245,8 +245,6 @@ deps-chaos:
 	@.ci/deps build run chaos
 deps-docker:
 	@.ci/deps build run docker
-deps-image:
-	@.ci/deps build run docker image
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run
