@@ -46,7 +46,7 @@ MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c |
 LIBS_base := -lcrypto
 LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
 LIBS_core := -lxxhash -lpcre2-8 -lprotobuf-c $(LIBS_wire)
-LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp -lmicrohttpd $(LIBS_core)
+LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp $(LIBS_core)
 
 # What a program takes beside its rings.
 LIBS_outputctl := -lcurl
