@@ -23,7 +23,7 @@
 
 /* Its functions, without the MHD_ in front. */
 extern struct http_library {
-#define MEMBER(name) __typeof__(MHD_##name) *name;
+#define MEMBER(name) __typeof__(MHD_##name) *name; /* NOLINT(bugprone-macro-parentheses): a declaration */
     HTTP_LIBRARY(MEMBER)
 #undef MEMBER
 } mhd;
