@@ -6,22 +6,26 @@
 #include "base/check.h"
 #include "base/mix.h"
 
-/* Linear probing; removal shifts what follows back, so there are no tombstones. A small table is at most half full. A
- * large one at most three quarters, and it grows by a quarter, so that a million entries leave no million slots free.
+/* Linear probing; removal shifts what follows back, so there are no tombstones. A small table is at most a quarter
+ * full. A large one at most three quarters, and it grows by a quarter: a million entries leave no million slots free.
  * Keys lie in the order of their mixed values whatever the size: growing walks through both tables from their
  * beginnings to their ends. */
-enum { FIRST_SIZE = 16, LARGE = 65536 };
+enum { FIRST_SIZE = 16, LARGE = 16384 };
 
 /* Neighbouring keys, as numbers that are given one after the other are, lie in one line of the cache: by fours. */
 enum { NEIGHBOURS = 4 };
 
 __extension__ typedef unsigned __int128 product;
 
+/* Where the neighbours of a key begin. */
+static size_t group(const struct map *m, uint64_t key)
+{
+    return (size_t)((product)mix(key / NEIGHBOURS) * (m->size / NEIGHBOURS) >> 64) * NEIGHBOURS;
+}
+
 static size_t home(const struct map *m, uint64_t key)
 {
-    size_t group = (size_t)((product)mix(key / NEIGHBOURS) * (m->size / NEIGHBOURS) >> 64);
-
-    return group * NEIGHBOURS + key % NEIGHBOURS;
+    return group(m, key) + key % NEIGHBOURS;
 }
 
 static size_t next(const struct map *m, size_t at)
@@ -54,7 +58,7 @@ static size_t next_size(size_t size)
 
 static bool is_full(const struct map *m)
 {
-    return m->size < LARGE ? 2 * m->count >= m->size : 4 * m->count >= 3 * m->size;
+    return m->size < LARGE ? 4 * m->count >= m->size : 4 * m->count >= 3 * m->size;
 }
 
 static void grow(struct map *m)
@@ -95,6 +99,8 @@ void *map_put(struct map *m, uint64_t key, void *value)
 void *map_remove(struct map *m, uint64_t key)
 {
     struct map_slot *slot;
+    uint64_t neighbour;
+    size_t begin;
     size_t hole;
     void *value;
 
@@ -105,9 +111,16 @@ void *map_remove(struct map *m, uint64_t key)
     if (!value)
         return NULL;
     hole = (size_t)(slot - m->slots);
+    neighbour = key;
+    begin = group(m, key);
     for (size_t at = next(m, hole); m->slots[at].value; at = next(m, at)) {
+        /* Most of what follows are neighbours. */
+        if (m->slots[at].key / NEIGHBOURS != neighbour / NEIGHBOURS) {
+            neighbour = m->slots[at].key;
+            begin = group(m, neighbour);
+        }
         /* An entry may move back into the hole unless its home lies behind the hole. */
-        if (distance(m, home(m, m->slots[at].key), at) >= distance(m, hole, at)) {
+        if (distance(m, begin + m->slots[at].key % NEIGHBOURS, at) >= distance(m, hole, at)) {
             m->slots[hole] = m->slots[at];
             hole = at;
         }
