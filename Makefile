@@ -57,6 +57,14 @@ $(GENERATED)/sparkplug.pb-c.c $(GENERATED)/sparkplug.pb-c.h &: service/core/spar
 	@mkdir -p $(GENERATED)
 	protoc-c --proto_path=service/core --c_out=$(GENERATED) sparkplug.proto
 
+# The console's files, built into the program.
+CONSOLE := $(sort $(wildcard $(patsubst %,service/console/*.%,html css js svg)))
+
+$(GENERATED)/console_pages.c: service/console/embed $(CONSOLE)
+	@mkdir -p $(GENERATED)
+	service/console/embed $(CONSOLE) >$@.new
+	@mv $@.new $@
+
 $(BUILD)/obj/generated/%.o: $(GENERATED)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
@@ -79,6 +87,7 @@ $(BUILD)/lib$(1).a: $(call objects,service/$(1))
 endef
 $(foreach ring,$(RINGS),$(eval $(call ring_rule,$(ring))))
 $(BUILD)/libcore.a: $(BUILD)/obj/generated/sparkplug.pb-c.o
+$(BUILD)/libedge.a: $(BUILD)/obj/generated/console_pages.o
 
 RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 
@@ -299,7 +308,7 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo service/console/embed
 	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service

@@ -84,6 +84,7 @@ struct engine_event {
     uint64_t queue_ms;  /* from arrival until its turn */
     uint64_t device_ms; /* from the command until the end */
     uint64_t total_ms;
+    const struct pending *pending; /* all of the request, where it is known; borrowed for the call */
 };
 
 /* What it is given is borrowed for the call. */
@@ -203,6 +204,24 @@ struct engine_totals engine_totals(const struct engine *e);
 
 bool engine_is_draining(const struct engine *e);
 bool engine_has_registry(const struct engine *e);
+
+/* NULL: never loaded. It lives until the next reload. */
+const struct registry *engine_registry(const struct engine *e);
+
+/* What is known of a tracker of the registry, for those who look on. */
+struct engine_view {
+    bool is_served; /* a profile serves its model */
+    bool has_set;
+    bool has_set_all;
+    bool online;
+    bool in_flight;
+    uint8_t outputs;
+    uint64_t reserved; /* bit n: output n + 1 is reserved to engine block */
+    uint32_t queued;
+    struct output_states states;
+};
+
+struct engine_view engine_view(const struct engine *e, const struct registry_tracker *tracker);
 
 /* The filters of every ack and presence topic, each once: appended as NUL-terminated strings, acks first. Returns how
  * many are acks; *count is how many there are in all. */

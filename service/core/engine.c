@@ -165,6 +165,7 @@ struct engine_event engine_event_of(const struct pending *p, enum engine_event_k
         .profile = p->profile ? profile_name(p->profile) : NULL,
         .code = p->code,
         .outcome = p->outcome,
+        .pending = p,
     };
 }
 

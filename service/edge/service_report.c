@@ -75,6 +75,7 @@ static void (*const loggers[])(const struct engine_event *) = {
 void report_event(void *ctx, const struct engine_event *event)
 {
     metrics_event(&((struct service *)ctx)->metrics, event);
+    console_event(ctx, event);
     loggers[event->kind](event);
 }
 
