@@ -201,14 +201,15 @@ help:
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
+	@echo 'make console-test  the console in a browser, with a real broker and simulated trackers'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 95 %'
 	@echo 'make deps       install all packages that any of these needs'
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind
+.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-console
 deps:
-	@.ci/deps run test lint fuzz bench chaos valgrind
+	@.ci/deps run test lint fuzz bench chaos valgrind console
 deps-fuzz:
 	@.ci/deps run fuzz
 deps-run:
@@ -221,6 +222,8 @@ deps-bench:
 	@.ci/deps run bench
 deps-valgrind:
 	@.ci/deps run test valgrind
+deps-console:
+	@.ci/deps run console
 deps-chaos:
 	@.ci/deps run chaos
 
@@ -243,6 +246,16 @@ tests/topics/node_modules/.done: tests/topics/package-lock.json
 test: deps-test
 	@$(MAKE) --no-print-directory -s test-binaries tests/topics/node_modules/.done
 	@tests/run $(BUILD)
+
+tests/console/node_modules/.done: tests/console/package-lock.json
+	cd tests/console && npm ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
+# The console in a browser. Screenshots go to build/console/.
+.PHONY: console-test
+console-test: deps-console
+	@$(MAKE) --no-print-directory -s all tests/console/node_modules/.done
+	@node tests/console/run.mjs $(BUILD)
 
 # Instrumented code makes gcc see what is not there, so here warnings are no errors: the other builds have them.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

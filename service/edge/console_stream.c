@@ -88,8 +88,9 @@ static void put_ending(const struct console_event *e, struct buffer *out)
 {
     if (e->kind != EVENT_REQUEST_SETTLED && e->kind != EVENT_REQUEST_REFUSED)
         return;
-    buffer_printf(out, ", \"code\": %d, \"description\": \"%s\", \"outcome\": \"%s\"", e->code,
-                  code_description(e->code), outcome_name(e->outcome));
+    buffer_printf(out, ", \"code\": %d, \"outcome\": \"%s\"", e->code, outcome_name(e->outcome));
+    if (e->code != CODE_SUCCESS)
+        buffer_printf(out, ", \"description\": \"%s\"", code_description(e->code));
     if (e->kind == EVENT_REQUEST_SETTLED)
         buffer_printf(out, ", \"queue_ms\": %" PRIu64 ", \"device_ms\": %" PRIu64 ", \"total_ms\": %" PRIu64,
                       e->queue_ms, e->device_ms, e->total_ms);
@@ -114,9 +115,10 @@ void console_stream_event(const struct console_event *e, uint64_t life, struct b
     buffer_put_text(out, "}\n\n");
 }
 
-void console_stream_hello(uint64_t life, uint32_t retry_ms, struct buffer *out)
+void console_stream_hello(uint64_t life, uint32_t retry_ms, uint64_t beat_ms, struct buffer *out)
 {
-    buffer_printf(out, "retry: %" PRIu32 "\nevent: hello\ndata: {\"life\": \"%" PRIx64 "\"}\n\n", retry_ms, life);
+    buffer_printf(out, "retry: %" PRIu32 "\nevent: hello\ndata: {\"life\": \"%" PRIx64 "\", \"beat_ms\": %" PRIu64 "}\n\n",
+                  retry_ms, life, beat_ms);
 }
 
 void console_stream_missed(uint64_t count, struct buffer *out)
@@ -124,9 +126,9 @@ void console_stream_missed(uint64_t count, struct buffer *out)
     buffer_printf(out, "event: missed\ndata: {\"count\": %" PRIu64 "}\n\n", count);
 }
 
-void console_stream_heartbeat(struct buffer *out)
+void console_stream_beat(struct buffer *out)
 {
-    buffer_put_text(out, ":\n\n");
+    buffer_put_text(out, "event: beat\ndata: {}\n\n");
 }
 
 uint64_t console_stream_resume(struct bytes last_event_id, uint64_t life, uint64_t fresh)

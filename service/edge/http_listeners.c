@@ -14,7 +14,7 @@ enum {
     RETRY_MS = 1000,
 };
 
-static uint64_t heartbeat_ms(const struct http_server *s)
+static uint64_t beat_ms(const struct http_server *s)
 {
     return s->options.timeout_ms / 2; /* a peer that is gone is noticed in that time */
 }
@@ -48,8 +48,8 @@ static void find_something(struct http_listener *l)
     l->sent = 0;
     if (is_behind(l) && now_ms - l->fed_ms >= FEED_MS)
         feed(l);
-    if (l->out.len == 0 && now_ms - l->told_ms >= heartbeat_ms(l->server))
-        console_stream_heartbeat(&l->out);
+    if (l->out.len == 0 && now_ms - l->told_ms >= beat_ms(l->server))
+        console_stream_beat(&l->out);
     if (l->out.len > 0)
         l->told_ms = now_ms;
 }
@@ -141,7 +141,7 @@ struct MHD_Response *http_listener_new(struct http_server *s, struct MHD_Connect
     l->connection = connection;
     l->next = begin_at(s, ask);
     l->told_ms = s->now_ms;
-    console_stream_hello(console_ring_life(s->options.events), RETRY_MS, &l->out);
+    console_stream_hello(console_ring_life(s->options.events), RETRY_MS, beat_ms(s), &l->out);
     TAILQ_INSERT_TAIL(&s->listeners, l, link);
     s->listener_count++;
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, tell, l, end);
@@ -153,7 +153,7 @@ struct MHD_Response *http_listener_new(struct http_server *s, struct MHD_Connect
 
 static uint64_t due_ms(const struct http_listener *l)
 {
-    return is_behind(l) ? l->fed_ms + FEED_MS : l->told_ms + heartbeat_ms(l->server);
+    return is_behind(l) ? l->fed_ms + FEED_MS : l->told_ms + beat_ms(l->server);
 }
 
 void http_listeners_wake(struct http_server *s)
