@@ -141,6 +141,11 @@ function start(enable) {
 byId('switch-on').addEventListener('click', () => start(true));
 byId('switch-off').addEventListener('click', () => start(false));
 again.addEventListener('click', send);
+// The button from which it was opened may have been drawn anew meanwhile.
+dialog.addEventListener('close', () => {
+  const { tracker, output } = subject;
+  document.querySelector(`.tracker[data-tracker="${tracker.id}"] [data-output="${output}"]`)?.focus();
+});
 dialog.querySelector('form').addEventListener('submit', (event) => {
   if (document.activeElement === byId('switch-hash')) event.preventDefault(); // Enter in the field confirms nothing
 });

@@ -80,8 +80,15 @@ function tagsOf(t) {
   if (t.blocked) tags.push('blocked');
   if (t.clone) tags.push('clone');
   if (!t.served) tags.push('no profile');
-  if (t.queued) tags.push(`${t.queued} queued`);
-  return tags;
+  return tags.map((tag) => element('span', 'tag', tag));
+}
+
+// What is at the end of its row.
+function endOf(t) {
+  const tags = tagsOf(t);
+  const hasAll = canSwitch && t.set_all && !whyNot(t) && !t.reserved.length && t.outputs.length > 1;
+  if (tags.length) return [element('span', 'tags', ...tags)];
+  return [hasAll ? allButton(t) : element('span'), element('span', 'acked', t.updated_at_ms ? moment(t.updated_at_ms) : '')];
 }
 
 function fill(row) {
@@ -91,14 +98,12 @@ function fill(row) {
   dot.setAttribute('role', 'img');
   dot.setAttribute('aria-label', t.online ? 'online' : 'offline');
   dot.title = t.online ? 'online' : 'offline';
-  const hasAll = canSwitch && t.set_all && !whyNot(t) && !t.reserved.length && t.outputs.length > 1;
   row.node.replaceChildren(
     dot,
     element('b', 'id', String(t.id)),
-    element('span', 'model', t.model, ...tagsOf(t).map((tag) => element('span', 'tag', tag))),
+    element('span', 'model', t.model, t.queued ? element('span', 'tag', `${t.queued} queued`) : ''),
     element('span', 'outputs', ...t.outputs.map((_, i) => makeOutput(t, i))),
-    hasAll ? allButton(t) : element('span'),
-    element('span', 'acked', t.updated_at_ms ? moment(t.updated_at_ms) : ''),
+    ...endOf(t),
   );
   row.node.dataset.online = t.online;
   if (focused) row.node.querySelector(`[data-output="${focused}"]`)?.focus();

@@ -12,7 +12,7 @@ export const PATIENCE_MS = 30000;
 // In the registry beside what ships there.
 export const SILENT = 300001;
 export const REFUSING = 300002;
-export const CROWD = { first: 400000, count: 120, model: 'suntech_st300' };
+export const CROWD = { first: 400000, count: 120, model: 'teltonika_fmb120' };
 
 const build = resolve(process.argv[2] ?? 'build');
 const directory = mkdtempSync(join(tmpdir(), 'outputd-console-'));
@@ -117,7 +117,10 @@ export class Service {
 
   async start() {
     this.process = start(this.name, join(build, 'outputd'), ['-c', 'conf/outputd.cfg'], this.environment);
-    await until(`${this.name} is ready`, async () => (await fetch(`${this.url}readyz`).catch(() => ({}))).status === 200);
+    await until(`${this.name} is ready`, async () => {
+      if (this.process.exitCode !== null) throw new Error(`${this.name} has ended: ${logOf(this.name).slice(-300)}`);
+      return (await fetch(`${this.url}readyz`).catch(() => ({}))).status === 200;
+    });
   }
 
   async kill() {

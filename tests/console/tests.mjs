@@ -209,6 +209,7 @@ test('with the API off it is read-only', async ({ page, readOnly }) => {
 test('trackers are found by id, model and presence, a page at a time', async ({ page, service }) => {
   await open(page, service);
   await page.locator('#search').fill(CROWD.model.slice(0, 7));
+  await until('only these', async () => !(await page.locator('#trackers').innerText()).includes('generic'));
   await waitForText(page, '#found', /^50 shown$/);
   await page.locator('#more').click();
   await waitForText(page, '#found', /^100 shown$/);
