@@ -8,7 +8,7 @@ VERSION := 0.1.0
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Iinclude -D_GNU_SOURCE -DOUTPUTD_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iinclude -D_GNU_SOURCE
 
 # What the compiler can do against a bug that is exploited, as far as this one knows it for this processor. FORTIFY_SOURCE
 # takes optimisation, and stands in the sanitizers' way.
@@ -23,13 +23,21 @@ endif
 ALL_CFLAGS := -std=c17 $(WARNINGS) $(HARDENING) $(SANITIZE) $(CFLAGS)
 LDFLAGS  += $(SANITIZE)
 
+# Programs are optimised as a whole, which saves the engine an eighth of its time. Tests are linked without that, from
+# the same objects, and so are builds that somebody looks into.
+ifeq ($(SANITIZE)$(filter -O0 --coverage,$(CFLAGS))$(findstring clang,$(CC)),)
+LTO := $(call if_known,-flto=auto)
+endif
+PIECEWISE := $(if $(LTO),-fno-lto)
+
 # Another paho (a high-performance build, say): make PAHO_PREFIX=/opt/paho
 ifdef PAHO_PREFIX
 CPPFLAGS := -I$(PAHO_PREFIX)/include $(CPPFLAGS)
 LDFLAGS  += -L$(PAHO_PREFIX)/lib -Wl,-rpath,$(PAHO_PREFIX)/lib
 endif
 # Also where LDFLAGS is given on the command line; the last word on it.
-override LDFLAGS += -pie -Wl,-z,relro,-z,now
+override LDFLAGS += -pie -Wl,-z,relro,-z,now $(PIECEWISE)
+WHOLE := $(filter-out $(PIECEWISE),$(LDFLAGS)) $(if $(LTO),$(LTO) $(CFLAGS))
 
 # On some releases msgpack-c is called msgpack, on later ones msgpack-c.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpackc)
@@ -39,6 +47,9 @@ LIBS_base := -lcrypto
 LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
 LIBS_core := -lxxhash -lpcre2-8 -lprotobuf-c $(LIBS_wire)
 LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp -lmicrohttpd $(LIBS_core)
+
+# What a program takes beside its rings.
+LIBS_outputctl := -lcurl
 
 RINGS    := base wire core edge
 PROGRAMS := outputd outputctl trackersim
@@ -78,6 +89,8 @@ $(BUILD)/obj/service/core/framer_sparkplug.o: CPPFLAGS += -isystem $(GENERATED)
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/service/%.o: ALL_CFLAGS += $(if $(LTO),$(LTO) -ffat-lto-objects)
+$(BUILD)/obj/service/base/version.o: CPPFLAGS += -DOUTPUTD_VERSION=$(VERSION)
 
 define ring_rule
 $(BUILD)/lib$(1).a: $(call objects,service/$(1))
@@ -93,7 +106,7 @@ RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/l
 
 define program_rule
 $(BUILD)/$(1): $(call objects,service/$(1)) $(RING_LIBS)
-	$(CC) -o $$@ $$^ $(LDFLAGS) $(LIBS_edge)
+	$(CC) -o $$@ $$^ $(WHOLE) $(LIBS_$(1)) $(LIBS_edge)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -118,6 +131,12 @@ $(BUILD)/tests/%.so: tests/preload/%.c
 	$(CC) $(CPPFLAGS) -std=c17 $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $<
 $(BUILD)/tests/integration: | $(BUILD)/tests/clock_shift.so $(BUILD)/tests/sync_count.so $(BUILD)/tests/alloc_count.so
 
+# The same program as the next version of itself, for a test of upgrades.
+$(BUILD)/tests/outputd_next: service/base/version.c $(call objects,service/outputd) $(RING_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -DOUTPUTD_VERSION=$(VERSION)+next -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+$(BUILD)/tests/integration: | $(BUILD)/tests/outputd_next
+
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/core/%.o: CPPFLAGS += -Iservice/core
 
@@ -134,7 +153,7 @@ $(BUILD)/bench/engine: $(BUILD)/obj/tests/bench/engine.o $(BUILD)/obj/tests/supp
     $(BUILD)/obj/tests/support/memory_disk.o $(BUILD)/obj/tests/support/alloc_watch.o \
     $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -Wl,--wrap=getrandom $(LIBS_core)
+	$(CC) -o $@ $^ $(WHOLE) -Wl,--wrap=getrandom $(LIBS_core)
 $(BUILD)/obj/tests/support/engine_load.o: CPPFLAGS += -Iservice
 
 # LMDB is what the journal is measured against.
@@ -145,7 +164,7 @@ $(BUILD)/bench/journal: $(BUILD)/obj/tests/bench/journal.o $(BUILD)/libedge.a $(
 # The whole engine, without a broker.
 $(BUILD)/bench/scale: $(BUILD)/obj/tests/bench/scale.o $(RING_LIBS)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge)
+	$(CC) -o $@ $^ $(WHOLE) $(LIBS_edge)
 
 # Who measures, and the yardstick, share no code with the service's connection.
 $(BUILD)/bench/loadgen: $(patsubst %,$(BUILD)/obj/tests/bench/%.o,loadgen load_tracker load_requester load_report load_options) \
@@ -202,30 +221,44 @@ help:
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
 	@echo 'make console-test  the console in a browser, with a real broker and simulated trackers'
+	@echo 'make docker-lint  what can be checked of docker/ without an engine: compose, alerts, dashboard'
+	@echo 'make image      build the container image, with docker or podman'
+	@echo 'make image-test  build it without an engine, and run service and simulated trackers from it'
 	@echo 'make coverage   branch coverage of core and wire, which must not fall below 95 %'
 	@echo 'make deps       install all packages that any of these needs'
+	@echo 'make install    into PREFIX=/usr/local, with a unit for systemd; make uninstall'
+	@echo 'make deb        a Debian package; make package-test checks it, make deb-test installs it in a Debian of its own'
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind deps-console
+.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind \
+    deps-docker deps-image deps-console
 deps:
-	@.ci/deps run test lint fuzz bench chaos valgrind console
+	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test console
 deps-fuzz:
-	@.ci/deps run fuzz
+	@.ci/deps build run fuzz
 deps-run:
-	@.ci/deps run
+	@.ci/deps build run
 deps-test:
-	@.ci/deps run test
+	@.ci/deps build run test
 deps-lint:
-	@.ci/deps run test lint
+	@.ci/deps build run test lint
+deps-package:
+	@.ci/deps build run package
+deps-package-test:
+	@.ci/deps build run package package-test
 deps-bench:
-	@.ci/deps run bench
+	@.ci/deps build run bench
 deps-valgrind:
-	@.ci/deps run test valgrind
+	@.ci/deps build run test valgrind
 deps-console:
-	@.ci/deps run console
+	@.ci/deps build run console
 deps-chaos:
-	@.ci/deps run chaos
+	@.ci/deps build run chaos
+deps-docker:
+	@.ci/deps build run docker
+deps-image:
+	@.ci/deps build run docker image
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run
@@ -310,6 +343,21 @@ fuzz: deps-fuzz
 	    $(BUILD)/fuzz/acks $(BUILD)/fuzz/seeds $(FUZZERS:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(BUILD)/fuzz
 
+# The image, by whichever of the builders is here, with the version of this file.
+.PHONY: image image-version image-test docker-lint
+image-version:
+	@echo $(VERSION)
+image:
+	@builder=$$(command -v docker || command -v podman) || { echo 'image: neither docker nor podman is here'; exit 1; }; \
+	    "$$builder" build -f docker/Dockerfile --build-arg VERSION=$(VERSION) -t outputd:$(VERSION) .
+
+# Builds it without an engine and runs service and trackers from it. Takes some minutes, root, and packages.
+image-test:
+	@BUILD=$(BUILD) VERSION=$(VERSION) tests/docker/image
+
+docker-lint: deps-docker
+	@tests/docker/lint
+
 SOURCES := $(wildcard service/*/*.c tests/*/*.c)
 HEADERS := $(wildcard include/*/*.h service/*/*.h tests/*/*.h)
 TIDY    := $(wildcard service/*/*.c)
@@ -321,13 +369,15 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo service/console/embed
-	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo service/console/embed tests/package/run \
+	    tests/package/life tests/package/systemctl conf/install/keep \
+	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
+	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
 	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
-	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION='""' service
+	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION=0 service
 	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/clang/%)
-	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
+	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- -DOUTPUTD_VERSION=0 $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
 	    { ! grep -E "(warning|error):"; }'
 	@echo 'lint: clean'
 
@@ -368,6 +418,94 @@ bench-instructions: deps-valgrind
 chaos: deps-chaos
 	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/chaos
 	@BUILD=$(BUILD) $(BUILD)/tests/chaos
+
+# --- installing ----------------------------------------------------------------------------------------------------------
+
+# make install [DESTDIR=…] [PREFIX=/usr/local]. The configuration is in /etc/outputd, where the programs look for it; a file
+# of it that somebody has changed is kept. `make uninstall` leaves it and the journal alone.
+PREFIX  ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+CONFDIR := $(DESTDIR)/etc/outputd
+DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/outputd
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+MANUALS := outputctl.1 trackersim.1 outputd.cfg.5 outputd.8
+INSTALLED := $(DESTDIR)$(PREFIX)/sbin/outputd $(DESTDIR)$(PREFIX)/bin/outputctl $(DESTDIR)$(PREFIX)/bin/trackersim \
+    $(DESTDIR)$(UNITDIR)/outputd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/outputd.conf \
+    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/outputctl \
+    $(foreach manual,$(MANUALS),$(MANDIR)/man$(subst .,,$(suffix $(manual)))/$(manual))
+
+.PHONY: manuals
+manuals: $(MANUALS:%=$(BUILD)/man/%)
+$(BUILD)/man/%: conf/man/%
+	@mkdir -p $(@D)
+	@cp $< $@
+$(BUILD)/man/outputd.cfg.5: conf/man/outputd.cfg.5.in conf/man/keys.awk conf/outputd.cfg
+	@mkdir -p $(@D)
+	@awk -f conf/man/keys.awk conf/outputd.cfg >$(BUILD)/man/keys
+	@sed -e '/^@KEYS@$$/ { r $(BUILD)/man/keys' -e 'd; }' $< >$@
+
+$(BUILD)/install/outputd.service: conf/systemd/outputd.service.in FORCE
+	@mkdir -p $(@D)
+	@sed 's|@SBINDIR@|$(PREFIX)/sbin|' $< >$@
+$(BUILD)/install/registry.cfg: conf/registry.cfg conf/install/registry.sed
+	@mkdir -p $(@D)
+	@sed -E -f conf/install/registry.sed $< >$@
+.PHONY: FORCE
+FORCE:
+
+.PHONY: install
+install: all manuals $(BUILD)/install/outputd.service $(BUILD)/install/registry.cfg
+	install -d $(sort $(dir $(INSTALLED))) $(CONFDIR)/profiles $(DOCDIR)/profiles $(DOCDIR)/examples $(DOCDIR)/topics
+	install -m 755 $(BUILD)/outputd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/outputctl $(BUILD)/trackersim $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/install/outputd.service $(DESTDIR)$(UNITDIR)/
+	install -m 644 conf/systemd/outputd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/outputd.conf
+	install -m 644 conf/outputctl.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/outputctl
+	$(foreach manual,$(MANUALS),install -m 644 $(BUILD)/man/$(manual) $(MANDIR)/man$(subst .,,$(suffix $(manual)))/ &&) :
+	install -m 644 README.md $(DOCDIR)/
+	install -m 644 conf/profiles/README.md $(DOCDIR)/profiles/
+	install -m 644 conf/registry.cfg conf/mosquitto/mosquitto.conf conf/mosquitto/acl $(DOCDIR)/examples/
+	cp -r --no-preserve=mode,ownership topics/. $(DOCDIR)/topics/
+	@conf/install/keep 640 conf/outputd.cfg $(CONFDIR)/outputd.cfg
+	@conf/install/keep 640 $(BUILD)/install/registry.cfg $(CONFDIR)/registry.cfg
+	@for profile in conf/profiles/*.cfg; do \
+	    conf/install/keep 644 $$profile $(CONFDIR)/profiles/$${profile##*/}; done
+	@echo 'Installed. What is left, as root, unless a package does it: systemd-sysusers, chgrp outputd /etc/outputd/*.cfg,'
+	@echo 'systemctl daemon-reload, systemctl enable --now outputd'
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(INSTALLED)
+	rm -rf $(DOCDIR)
+	@echo 'Left alone: /etc/outputd, /var/lib/outputd and the user outputd.'
+
+# A Debian package in build/deb. It is built by debhelper in a folder that sees the sources, and keeps what was compiled.
+DEB := $(BUILD)/deb
+
+.PHONY: deb
+deb: deps-package
+	@rm -rf $(DEB)/source/debian $(DEB)/*.deb
+	@mkdir -p $(DEB)/source
+	@ln -sfn $(foreach part,Makefile service include topics conf LICENSE README.md,$(CURDIR)/$(part)) $(DEB)/source/
+	@cp -r conf/debian $(DEB)/source/debian
+	cd $(DEB)/source && DEB_BUILD_OPTIONS=parallel=$$(nproc) dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || \
+	    { tail -40 ../log; exit 1; }
+	@ls $(DEB)/*.deb
+
+.PHONY: package-test
+package-test: deps-package-test deb
+	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/under_unit
+	@BUILD=$(BUILD) tests/package/run
+
+# The same in a small Debian of its own: installed, started, upgraded, removed, purged. That Debian is made once, in some
+# three minutes, and kept in build/package.
+.PHONY: deb-test
+deb-test: deps-package-test deb
+	@BUILD=$(BUILD) tests/package/life
+
+$(BUILD)/tests/under_unit: tests/package/under_unit.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS) -lseccomp
 
 .PHONY: clean
 clean:

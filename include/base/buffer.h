@@ -60,6 +60,11 @@ static inline void buffer_put_be(struct buffer *b, uint64_t value, size_t width)
 }
 
 void buffer_put_number(struct buffer *b, int64_t value); /* in decimal */
+
+/* The text as it stands within the quotes of a JSON string. What is not UTF-8 is shown byte by byte, as Latin-1. */
+void buffer_put_escaped(struct buffer *b, struct bytes text);
+bool byte_needs_escape(uint8_t c);
+
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Empties it and keeps the memory. */

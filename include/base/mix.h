@@ -4,6 +4,16 @@
 
 #include <stdint.h>
 
-uint64_t mix(uint64_t key);
+/* Drawn before main, and never written again. */
+extern uint64_t mix_secret;
+
+/* The finalizer of splitmix64. */
+static inline uint64_t mix(uint64_t key)
+{
+    key ^= mix_secret;
+    key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;
+    key = (key ^ (key >> 27)) * 0x94d049bb133111ebu;
+    return key ^ (key >> 31);
+}
 
 #endif

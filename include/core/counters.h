@@ -36,6 +36,10 @@
     X(connect_failures, "failed attempts to connect")                                                  \
     X(outbox_overflows, "connections dropped because the outbox was full")                             \
     X(journal_failures, "turns whose journal could not be written")                                    \
+    X(audit_lines, "lines of the audit trail written to its file")                                     \
+    X(audit_omitted, "ended requests that have no line in the audit trail: beyond its limits")         \
+    X(audit_unpublished, "lines of the audit trail that did not reach its topic")                      \
+    X(audit_failures, "failed attempts to write the audit trail")                                      \
     X(reloads, "reloads of registry, profiles and limits")                                             \
     X(reloads_failed, "reloads that were refused for a mistake in a file")
 

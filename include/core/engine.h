@@ -64,6 +64,7 @@ enum engine_event_kind {
     EVENT_COMMAND_STAGED,
     EVENT_COMMAND_SENT,
     EVENT_REQUEST_SETTLED,
+    EVENT_REPLY_RECOVERED, /* it had ended before the restart; its reply was not acknowledged yet */
     EVENT_ACK_IGNORED,
     EVENT_PRESENCE,
 };
@@ -84,7 +85,10 @@ struct engine_event {
     uint64_t queue_ms;  /* from arrival until its turn */
     uint64_t device_ms; /* from the command until the end */
     uint64_t total_ms;
-    const struct pending *pending; /* all of the request, where it is known; borrowed for the call */
+    const struct pending *pending; /* all of the request, where it is known; borrowed for the call, as these are: */
+    const struct request *request; /* EVENT_REPLY_TOPIC_REFUSED: what it says, where it is a good one */
+    struct bytes ack_topic;        /* EVENT_REQUEST_SETTLED, where an ack did it */
+    struct bytes ack;              /* with the pieces that came before */
 };
 
 /* What it is given is borrowed for the call. */
@@ -177,6 +181,9 @@ int64_t engine_wait_ms(const struct engine *e, struct instant now);
 
 /* Shut down: queued requests end now, those in flight at the latest in drain_ms. */
 void engine_drain(struct engine *e, struct instant now);
+
+/* The next process goes on with what is pending: no request has its turn any more. There is no way back. */
+void engine_hand_over(struct engine *e);
 
 /* The broker kept nothing: every state is to be published again. */
 void engine_republish_states(struct engine *e, struct instant now);

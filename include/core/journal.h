@@ -6,7 +6,8 @@
  * The disk is a ring of batches. Each carries a hash, and its position in all that was ever written, so that one of an
  * earlier lap is never taken for a new one. Where in the ring a record lies is kept in memory. With each commit a few
  * of the oldest batches are gone through: what still counts in them is copied to the head, and their place is free
- * again. So a commit costs what it writes, however many records there are, and half of the ring is never live.
+ * again; those of which nothing counts are not even read. So a commit costs what it writes, however many records there
+ * are, and half of the ring is never live.
  *
  * Calling sequence: journal_new; journal_format for an empty disk; journal_load, once; then the others. */
 #ifndef CORE_JOURNAL_H

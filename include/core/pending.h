@@ -80,7 +80,7 @@ void pending_encode_reply(const struct pending *p, struct buffer *out);
 /* The journal's record of a request. Version rule: the first byte is RECORD_VERSION; a field that is added, removed
  * or changed in meaning takes the next number, and a record of another number is refused, not guessed at. Each says
  * when it was written, on both clocks: see clock_elapsed_ms. */
-enum { RECORD_VERSION = 2 };
+enum { RECORD_VERSION = 3 };
 
 void record_put_instant(struct buffer *out, struct instant at);
 struct instant record_take_instant(struct reader *r);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/engine.h"
+#include "edge/audit.h"
 #include "edge/conf_file.h"
 #include "edge/mqtt.h"
 
@@ -75,6 +76,15 @@ struct config_http {
     uint32_t console_listeners_max;
 };
 
+struct config_audit {
+    const char *path;
+    const char *topic;
+    bool required;
+    uint32_t bytes_max;
+    uint32_t buffer_bytes_max;
+    uint32_t refused_max_per_s;
+};
+
 /* Texts are borrowed from the configuration; paths are absolute, or relative to the working directory. */
 struct config {
     const char *instance;
@@ -83,6 +93,7 @@ struct config {
     struct config_engine engine;
     struct config_limits limits;
     struct config_http http;
+    struct config_audit audit;
     const char *topic_prefix;
     const char *reply_default;
     uint32_t stats_interval_s;
@@ -95,9 +106,13 @@ struct config {
     bool log_json;
     struct mqtt_options mqtt; /* of the broker section, ready for mqtt_new */
     struct engine_config engine_config;
+    struct audit_options audit_options;
     char *fence_topic; /* the service's own topics, with the prefix */
     char *stats_topic;
-    const char *own_topics[2];
+    char *audit_topic; /* NULL: none */
+    char *audit_head_path;
+    char *audit_path;          /* NULL: none */
+    const char *own_topics[3]; /* of these three, without NULL */
 
     struct conf_file *file; /* what the texts are borrowed from */
     struct buffer secrets[3];

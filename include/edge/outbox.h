@@ -4,7 +4,7 @@
  * unacknowledged (Receive Maximum), and comes back. When the connection is lost, replies and states are published
  * again on the next one, commands never: a command that may have left is not sent twice.
  *
- * Replies without a topic are for this process itself: they wait for the journal as the others do, and for nothing else. */
+ * Replies without a topic are for this process itself: they wait for the journal as the others do, for nothing else. */
 #ifndef EDGE_OUTBOX_H
 #define EDGE_OUTBOX_H
 
@@ -32,6 +32,7 @@ void outbox_free(struct outbox *o); /* takes NULL */
 void outbox_put_command(struct outbox *o, const struct engine_command *command);
 void outbox_put_reply(struct outbox *o, const struct engine_reply *reply);
 void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload);
+void outbox_put_audit(struct outbox *o, struct bytes topic, struct bytes line);
 
 /* The journal has all that was staged for it until now: what is held may leave. */
 void outbox_release(struct outbox *o);
@@ -54,7 +55,9 @@ void outbox_disconnected(struct outbox *o);
 
 /* Entries that wait or are unacknowledged. */
 size_t outbox_count(const struct outbox *o);
-size_t outbox_bytes(const struct outbox *o); /* of memory that they take */
+size_t outbox_bytes(const struct outbox *o);       /* of memory that they take */
+size_t outbox_audit_count(const struct outbox *o); /* of these: lines of the audit trail */
+size_t outbox_commands(const struct outbox *o);    /* that have not been sent */
 size_t outbox_unacknowledged(const struct outbox *o);
 
 #endif

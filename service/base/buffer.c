@@ -57,6 +57,27 @@ void buffer_printf(struct buffer *b, const char *format, ...)
     b->len += (size_t)len;
 }
 
+bool byte_needs_escape(uint8_t c)
+{
+    return c < 0x20 || c == '"' || c == '\\' || c == 0x7F;
+}
+
+void buffer_put_escaped(struct buffer *b, struct bytes text)
+{
+    bool utf8 = bytes_are_utf8(text);
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+
+        if (c == '"' || c == '\\')
+            buffer_put_u8(b, '\\');
+        if (c != '"' && c != '\\' && (byte_needs_escape(c) || (!utf8 && c >= 0x80)))
+            buffer_printf(b, "\\u%04x", c);
+        else
+            buffer_put_u8(b, c);
+    }
+}
+
 void buffer_clear(struct buffer *b)
 {
     b->len = 0;

@@ -52,34 +52,11 @@ bool log_is_on(enum log_level level)
     return level <= log_state.level;
 }
 
-static bool needs_escape(uint8_t c)
-{
-    return c < 0x20 || c == '"' || c == '\\' || c == 0x7F;
-}
-
-/* JSON's escapes serve both formats. What is not UTF-8 is shown byte by byte, as Latin-1. */
-static void put_escaped(struct buffer *b, struct bytes text)
-{
-    bool utf8;
-
-    if (text.len > LOG_TEXT_MAX)
-        text.len = LOG_TEXT_MAX;
-    utf8 = bytes_are_utf8(text);
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-
-        if (needs_escape(c) || (!utf8 && c >= 0x80))
-            buffer_printf(b, "\\u%04x", c);
-        else
-            buffer_put_u8(b, c);
-    }
-}
-
 /* Bare words read better in text lines; anything with a blank or an escape goes into quotes. */
 static bool is_word(struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (needs_escape(text.data[i]) || text.data[i] == ' ' || text.data[i] == '=' || text.data[i] >= 0x80)
+        if (byte_needs_escape(text.data[i]) || text.data[i] == ' ' || text.data[i] == '=' || text.data[i] >= 0x80)
             return false;
     }
     return text.len > 0 && text.len <= LOG_TEXT_MAX;
@@ -87,8 +64,10 @@ static bool is_word(struct bytes text)
 
 static void put_quoted(struct buffer *b, struct bytes text)
 {
+    if (text.len > LOG_TEXT_MAX)
+        text.len = LOG_TEXT_MAX;
     buffer_put_u8(b, '"');
-    put_escaped(b, text);
+    buffer_put_escaped(b, text); /* JSON's escapes serve both formats */
     buffer_put_u8(b, '"');
 }
 

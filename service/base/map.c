@@ -1,20 +1,27 @@
 #include "base/map.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/mix.h"
 
-/* Linear probing at a load of at most 3/4; removal shifts what follows back, so there are no tombstones. A large table
- * grows by a quarter, so that a million entries leave no million slots free. Keys lie in the order of their mixed
- * values whatever the size: growing walks through both tables from their beginnings to their ends. */
+/* Linear probing; removal shifts what follows back, so there are no tombstones. A small table is at most half full. A
+ * large one at most three quarters, and it grows by a quarter, so that a million entries leave no million slots free.
+ * Keys lie in the order of their mixed values whatever the size: growing walks through both tables from their
+ * beginnings to their ends. */
 enum { FIRST_SIZE = 16, LARGE = 65536 };
+
+/* Neighbouring keys, as numbers that are given one after the other are, lie in one line of the cache: by fours. */
+enum { NEIGHBOURS = 4 };
 
 __extension__ typedef unsigned __int128 product;
 
 static size_t home(const struct map *m, uint64_t key)
 {
-    return (size_t)((product)mix(key) * m->size >> 64);
+    size_t group = (size_t)((product)mix(key / NEIGHBOURS) * (m->size / NEIGHBOURS) >> 64);
+
+    return group * NEIGHBOURS + key % NEIGHBOURS;
 }
 
 static size_t next(const struct map *m, size_t at)
@@ -42,7 +49,12 @@ static size_t next_size(size_t size)
 {
     if (size < LARGE)
         return size ? 2 * size : FIRST_SIZE;
-    return size + size / 4;
+    return size + size / (4 * NEIGHBOURS) * NEIGHBOURS;
+}
+
+static bool is_full(const struct map *m)
+{
+    return m->size < LARGE ? 2 * m->count >= m->size : 4 * m->count >= 3 * m->size;
 }
 
 static void grow(struct map *m)
@@ -70,7 +82,7 @@ void *map_put(struct map *m, uint64_t key, void *value)
     void *before;
 
     CHECK(value);
-    if (4 * (m->count + 1) > 3 * m->size)
+    if (is_full(m))
         grow(m);
     slot = probe(m, key);
     before = slot->value;

@@ -201,6 +201,10 @@ static void emit_settled(struct engine *e, const struct pending *p)
     event.queue_ms = turn_ms - p->arrived.mono_ms;
     event.device_ms = p->sent_ms ? e->now.mono_ms - p->sent_ms : 0;
     event.total_ms = e->now.mono_ms - p->arrived.mono_ms;
+    if (p->outcome == OUTCOME_SUCCESS || p->outcome == OUTCOME_REJECTED) { /* nothing but an ack brings these about */
+        event.ack_topic = e->ack_topic;
+        event.ack = e->ack;
+    }
     engine_emit(e, &event);
 }
 
@@ -345,6 +349,12 @@ void engine_drain(struct engine *e, struct instant now)
     store_hold(&e->store, true);
     settle_all(e, false, CODE_QUEUE_ERROR);
     timers_set(&e->timers, &e->drain, now.mono_ms + e->config->drain_ms);
+}
+
+void engine_hand_over(struct engine *e)
+{
+    e->handing_over = true;
+    store_hold(&e->store, true);
 }
 
 bool engine_is_draining(const struct engine *e)

@@ -157,6 +157,16 @@ static bool is_sound(const struct pending *p)
     return command->output_count >= 1 && command->output_count <= REGISTRY_OUTPUTS_MAX;
 }
 
+/* Whether anybody has heard how it ended is not known. */
+static void finish_again(struct engine *e, struct pending *p)
+{
+    const struct engine_event event = engine_event_of(p, EVENT_REPLY_RECOVERED);
+
+    recover_refusal(e, p);
+    engine_emit(e, &event);
+    engine_finish(e, p, false);
+}
+
 static int recover_request(struct engine *e, uint64_t id, struct bytes record)
 {
     struct pending *p = pending_from_record(record, e->now, longest_timeout_ms(e));
@@ -169,8 +179,7 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
     }
     p->deadline.kind = TIMER_DEADLINE;
     if (p->state == PENDING_SETTLED) {
-        recover_refusal(e, p);
-        engine_finish(e, p, false);
+        finish_again(e, p);
         return 0;
     }
     if (p->state == PENDING_QUEUED)

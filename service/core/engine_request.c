@@ -1,5 +1,7 @@
 #include "engine_state.h"
 
+#include <xxhash.h>
+
 #include "base/check.h"
 #include "core/topic.h"
 
@@ -83,8 +85,6 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
 /* What is otherwise with a request that came by another way than MQTT. */
 static void read_local(struct incoming *in)
 {
-    if (!in->readable)
-        return;
     in->request.bad &= ~(1u << PARAMETER_RESPONSE_TOPIC);
     if (in->message->hash.data)
         in->readable = request_take_hash(&in->request, in->message->hash);
@@ -104,7 +104,7 @@ void engine_read_request(const struct engine *e, struct bytes action, const stru
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
         in->request.id.kind = REQUEST_ID_NONE;
-    if (message->local)
+    if (in->readable && message->local)
         read_local(in);
     if (message->retain)
         in->request.bad |= 1u << PARAMETER_RETAIN;
@@ -124,20 +124,32 @@ static enum code check_message(const struct engine *e, const struct incoming *in
     return in->request.hash_is_good ? CODE_SUCCESS : CODE_WRONG_HASH;
 }
 
-static struct request_key make_key(const struct incoming *in, bool *correlated)
+/* No secret is needed: the payload, which also holds the request_id, or the hash beside it name a session by what only
+ * its own user knows, so that nobody can make a request that is taken for another one's. */
+static struct request_key make_key(struct engine *e, const struct incoming *in)
 {
-    const struct request_id *id = &in->request.id;
     struct bytes correlation = in->message->correlation;
-    const uint8_t action = (uint8_t)in->request.action;
-    /* The payload holds request_id, and the hash where that did not come beside it. */
-    const struct bytes parts[] = {bytes_of(&action, 1), in->reply_topic, correlation, in->message->payload,
-                                  in->message->hash};
-    struct digest digest = digest_of_parts(parts, in->message->hash.data ? 5 : 4);
+    struct buffer *parts = &e->record;
+    XXH128_canonical_t digest;
     struct request_key key;
 
-    *correlated = correlation.len > 0 || id->kind != REQUEST_ID_NONE;
-    memcpy(key.bytes, digest.bytes, REQUEST_KEY_SIZE);
+    buffer_clear(parts);
+    buffer_put_u8(parts, (uint8_t)in->request.action);
+    buffer_put_be(parts, in->reply_topic.len, 4);
+    buffer_put(parts, in->reply_topic);
+    buffer_put_be(parts, correlation.len, 4);
+    buffer_put(parts, correlation);
+    buffer_put_be(parts, in->message->hash.len, 4);
+    buffer_put(parts, in->message->hash); /* where it is not in the payload */
+    buffer_put(parts, in->message->payload);
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(parts->data, parts->len));
+    memcpy(key.bytes, digest.digest, REQUEST_KEY_SIZE);
     return key;
+}
+
+static bool is_correlated(const struct incoming *in)
+{
+    return in->message->correlation.len > 0 || in->request.id.kind != REQUEST_ID_NONE;
 }
 
 static struct pending *make_pending(struct engine *e, const struct incoming *in)
@@ -159,13 +171,15 @@ static struct pending *make_pending(struct engine *e, const struct incoming *in)
 }
 
 /* The rest of it, once checks 1 to 5 say that it can be trusted. */
-static void fill_pending(struct pending *p, const struct incoming *in)
+static void fill_pending(struct engine *e, struct pending *p, const struct incoming *in)
 {
     const struct request *request = &in->request;
 
+    CHECK(in->readable);
     p->tracker_id = request->tracker_id;
     p->session = digest_of(bytes_of(request->hash, HASH_DIGITS));
-    p->key = make_key(in, &p->correlated);
+    p->key = make_key(e, in);
+    p->correlated = is_correlated(in);
     p->command.output = request->output;
     p->command.enable = request->enable;
     p->command.outputs = request->outputs;
@@ -243,14 +257,16 @@ static void take_request(struct engine *e, struct incoming *in)
         refuse(e, p, code);
         return;
     }
-    fill_pending(p, in);
+    fill_pending(e, p, in);
     judge_and_submit(e, p, in->message);
 }
 
 static void refuse_reply_topic(struct engine *e, const struct incoming *in)
 {
-    const struct engine_event event = {
-        .kind = EVENT_REPLY_TOPIC_REFUSED, .action = in->request.action, .topic = in->reply_topic};
+    const struct engine_event event = {.kind = EVENT_REPLY_TOPIC_REFUSED,
+                                       .action = in->request.action,
+                                       .topic = in->reply_topic,
+                                       .request = in->readable && !in->request.bad ? &in->request : NULL};
 
     e->counters.requests_reply_topic_refused++;
     engine_emit(e, &event);

@@ -32,9 +32,11 @@ struct engine {
     const struct judgement *judged; /* of the request that is being submitted, good for a turn at once; else NULL */
     uint64_t judged_id;
     uint64_t answering_id; /* whose reply will answer the request that was taken last */
-    struct buffer record; /* these three are of whoever fills them, until the next one does */
+    struct buffer record;  /* these three are of whoever fills them, until the next one does */
     struct buffer command_topic;
     struct buffer payload;
+    struct bytes ack_topic; /* of the ack that is being read */
+    struct bytes ack;
     struct counters counters;
     uint64_t next_id;
     uint32_t presence_epoch;
@@ -43,6 +45,7 @@ struct engine {
     bool presence_known;     /* false: being read back, and requests wait for it */
     bool presence_was_known; /* at some time since the start */
     bool draining;
+    bool handing_over;
     bool journal_down;
     bool full; /* outbox or journal */
 };

@@ -172,6 +172,8 @@ static void read_acks(struct profile *profile, struct ack_context *ctx, unsigned
         buffer_put(&joined, payload);
         payload = buffer_bytes(&joined);
     }
+    ctx->e->ack_topic = ctx->message->topic;
+    ctx->e->ack = payload;
     used = profile_read_acks(profile, &expected, payload, false, engine_take_reading, ctx);
     keep_rest(ctx, bytes_of(payload.data + used, payload.len - used));
     buffer_release(&joined);
@@ -322,7 +324,7 @@ void engine_presence_read(struct engine *e, struct instant now)
     free(gone);
     if (first)
         resume_deadlines(e);
-    if (!e->draining)
+    if (!e->draining && !e->handing_over)
         store_hold(&e->store, false);
 }
 

@@ -85,14 +85,17 @@ int journal_fail(struct journal *j, int r, const char *what)
 
 static void put_entry(struct buffer *batch, const struct entry_head *entry, struct bytes record)
 {
-    static const uint8_t zeros[ALIGNMENT];
     size_t size = journal_entry_size(record.len);
+    uint8_t *at;
 
     if (batch->len == 0)
         buffer_put(batch, bytes_of(&(struct batch_head){0}, sizeof(struct batch_head)));
-    buffer_put(batch, bytes_of(entry, sizeof *entry));
-    buffer_put(batch, record);
-    buffer_put(batch, bytes_of(zeros, size - sizeof *entry - record.len));
+    at = buffer_room(batch, size);
+    memset(at + size - ALIGNMENT, 0, ALIGNMENT); /* what lies behind the record */
+    memcpy(at, entry, sizeof *entry);
+    if (record.len)
+        memcpy(at + sizeof *entry, record.data, record.len);
+    batch->len += size;
 }
 
 void journal_put(struct journal *j, enum journal_kind kind, uint64_t id, struct bytes record)
@@ -184,8 +187,36 @@ static bool still_counts(const struct journal *j, const struct entry_head *entry
     return place && journal_place_at(place) == position % j->ring;
 }
 
+/* Nothing counts of what begins in the segments that these bytes lie in. */
+static bool is_dead(struct journal *j, uint64_t from, uint64_t to)
+{
+    const struct segment *last = journal_segment(j, to - 1);
+    const struct segment *end = journal_segment(j, j->ring - 1) + 1;
+    const struct segment *s = journal_segment(j, from);
+
+    while (s->live == 0 && s != last)
+        s = s + 1 < end ? s + 1 : j->segments;
+    return s->live == 0;
+}
+
+/* Moves the tail over batches of which nothing counts any more. False: the oldest one has to be looked at. */
+static bool pass_over(struct journal *j, uint64_t *cleaned)
+{
+    const struct segment *s = journal_segment(j, j->tail);
+    uint64_t to;
+
+    if (s->live || s->last < j->tail || s->last - j->tail >= journal_segment_size(j)) /* that one is of the next lap */
+        return false;
+    to = is_dead(j, s->last, s->end) ? s->end : s->last;
+    if (to == j->tail)
+        return false;
+    *cleaned += to - j->tail;
+    j->tail = to;
+    return true;
+}
+
 /* Copies what still counts of the oldest batch, and moves the tail behind it. */
-static int clean_one(struct journal *j, uint64_t *cleaned)
+static int copy_one(struct journal *j, uint64_t *cleaned)
 {
     int r;
     const struct batch_head *head = journal_batch_at(j, j->tail, &r);
@@ -230,8 +261,8 @@ static int clean(struct journal *j, uint64_t bytes)
 
     while (r == 0 && j->tail < end && cleaned < bytes && j->head - j->tail > clean_from(j)) {
         r = save_tail_in_time(j);
-        if (r == 0)
-            r = clean_one(j, &cleaned);
+        if (r == 0 && !pass_over(j, &cleaned))
+            r = copy_one(j, &cleaned);
     }
     return r < 0 ? r : save_tail_in_time(j);
 }

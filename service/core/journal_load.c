@@ -85,25 +85,48 @@ bool journal_next_entry(const struct batch_head *head, size_t *at, struct entry_
     return true;
 }
 
+static void forget(struct journal *j, const void *place)
+{
+    uint64_t size = journal_place_size(place);
+
+    j->live -= size;
+    journal_segment(j, journal_place_at(place))->live -= size;
+}
+
+static void apply_put(struct journal *j, const struct entry_head *entry, uint64_t position, uint64_t size)
+{
+    const void *was = map_put(&j->index[entry->kind], entry->id, journal_place(j, position, size));
+
+    if (was)
+        forget(j, was);
+    j->live += size;
+    journal_segment(j, position)->live += size;
+}
+
+static void apply_delete(struct journal *j, const struct entry_head *entry)
+{
+    const void *was = map_remove(&j->index[entry->kind], entry->id);
+
+    if (was)
+        forget(j, was);
+}
+
 int journal_apply(struct journal *j, const struct batch_head *head)
 {
+    struct segment *begins_in = journal_segment(j, head->position);
+    uint64_t first = head->position + sizeof *head;
     struct entry_head entry;
     size_t at = 0;
     size_t before = 0;
     int r;
 
+    begins_in->last = head->position;
+    begins_in->end = first + head->len;
     for (; journal_next_entry(head, &at, &entry, &r); before = at) {
-        uint64_t size = at - before;
-        struct map *index = &j->index[entry.kind];
-        const void *was;
-
-        if (entry.what == ENTRY_PUT) {
-            was = map_put(index, entry.id, journal_place(j, head->position + sizeof *head + before, size));
-            j->live += size;
-        } else {
-            was = map_remove(index, entry.id);
-        }
-        j->live -= was ? journal_place_size(was) : 0;
+        if (entry.what == ENTRY_PUT)
+            apply_put(j, &entry, first + before, at - before);
+        else
+            apply_delete(j, &entry);
     }
     return r;
 }

@@ -51,6 +51,15 @@ struct entry_head {
     uint16_t zero;
 };
 
+/* A part of the ring: what of it still counts, so that what does not is passed over without a look at the disk. */
+struct segment {
+    uint64_t live; /* bytes of the entries that begin here and count */
+    uint64_t last; /* position of the batch that was the last to begin here */
+    uint64_t end;  /* its end */
+};
+
+enum { SEGMENT_COUNT = 256 };
+
 struct journal {
     struct journal_disk disk;
     uint64_t ring;                        /* bytes */
@@ -60,7 +69,8 @@ struct journal {
     uint64_t saved_tail;                  /* the tail that the disk knows: nothing behind it is overwritten */
     unsigned slot;                        /* the one to be written next */
     struct map index[JOURNAL_KIND_COUNT]; /* by id: where the record is, see journal_place */
-    uint64_t live;
+    uint64_t live;                        /* bytes of the entries that count */
+    struct segment segments[SEGMENT_COUNT];
     uint64_t torn;
     bool loaded;
     struct buffer staged; /* a batch_head to be filled in, and entries */
@@ -90,6 +100,16 @@ static inline uint64_t journal_entry_size(uint64_t record_len)
 static inline void *journal_place(const struct journal *j, uint64_t position, uint64_t size)
 {
     return (void *)(uintptr_t)(position % j->ring / ALIGNMENT << 32 | size / ALIGNMENT);
+}
+
+static inline uint64_t journal_segment_size(const struct journal *j)
+{
+    return j->ring / SEGMENT_COUNT + 1;
+}
+
+static inline struct segment *journal_segment(struct journal *j, uint64_t position)
+{
+    return &j->segments[position % j->ring / journal_segment_size(j)];
 }
 
 static inline uint64_t journal_place_size(const void *place)

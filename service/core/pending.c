@@ -73,20 +73,10 @@ static struct bytes take_run(struct reader *r)
     return present ? run : (struct bytes){0};
 }
 
-static void put_request_id(struct buffer *out, const struct request_id *id)
+static void take_request_id_text(struct reader *r, struct request_id *id)
 {
-    buffer_put_u8(out, (uint8_t)id->kind);
-    buffer_put_be(out, (uint32_t)id->number, 4);
-    put_run(out, bytes_of(id->text, id->len));
-}
+    struct bytes text = take_run(r);
 
-static void take_request_id(struct reader *r, struct request_id *id)
-{
-    struct bytes text;
-
-    id->kind = (enum request_id_kind)reader_be(r, 1);
-    id->number = (int32_t)reader_be(r, 4);
-    text = take_run(r);
     r->failed |= text.len > REQUEST_ID_MAX || id->kind > REQUEST_ID_INT;
     if (r->failed)
         return;
@@ -131,28 +121,40 @@ struct instant record_take_instant(struct reader *r)
     return at;
 }
 
+/* In a buffer whose size and contents the compiler knows: so it becomes stores to the stack. */
+static void put_fixed(const struct pending *p, struct instant now, struct buffer *out)
+{
+    uint8_t room[256];
+    struct buffer fixed = buffer_in(room, sizeof room);
+
+    buffer_put_u8(&fixed, RECORD_VERSION);
+    record_put_instant(&fixed, now);
+    buffer_put_be(&fixed, p->id, 8);
+    buffer_put_u8(&fixed, (uint8_t)p->state);
+    put_command(&fixed, &p->command);
+    buffer_put_be(&fixed, (uint32_t)p->tracker_id, 4);
+    buffer_put_be(&fixed, (uint32_t)p->user_id, 4);
+    buffer_put(&fixed, bytes_of(p->session.bytes, DIGEST_SIZE));
+    buffer_put(&fixed, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
+    buffer_put_u8(&fixed, p->correlated);
+    buffer_put_u8(&fixed, (uint8_t)p->route.encoding);
+    buffer_put_be(&fixed, (uint64_t)p->arrived.wall_ms, 8);
+    buffer_put_be(&fixed, now.mono_ms - p->arrived.mono_ms, 8);
+    buffer_put_be(&fixed, p->deadline_ms > now.mono_ms ? p->deadline_ms - now.mono_ms : 0, 8);
+    buffer_put_be(&fixed, p->code, 4);
+    buffer_put_u8(&fixed, (uint8_t)p->outcome);
+    buffer_put_be(&fixed, p->bad, 4);
+    buffer_put_u8(&fixed, (uint8_t)p->route.id.kind);
+    buffer_put_be(&fixed, (uint32_t)p->route.id.number, 4);
+    buffer_put(out, buffer_bytes(&fixed));
+}
+
 void pending_to_record(const struct pending *p, struct instant now, struct buffer *out)
 {
-    buffer_put_u8(out, RECORD_VERSION);
-    record_put_instant(out, now);
-    buffer_put_be(out, p->id, 8);
-    buffer_put_u8(out, (uint8_t)p->state);
-    put_command(out, &p->command);
-    buffer_put_be(out, (uint32_t)p->tracker_id, 4);
-    buffer_put_be(out, (uint32_t)p->user_id, 4);
-    buffer_put(out, bytes_of(p->session.bytes, DIGEST_SIZE));
-    buffer_put(out, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
-    buffer_put_u8(out, p->correlated);
-    buffer_put_u8(out, (uint8_t)p->route.encoding);
+    put_fixed(p, now, out);
     put_run(out, p->route.topic);
     put_run(out, p->route.correlation);
-    put_request_id(out, &p->route.id);
-    buffer_put_be(out, (uint64_t)p->arrived.wall_ms, 8);
-    buffer_put_be(out, now.mono_ms - p->arrived.mono_ms, 8);
-    buffer_put_be(out, p->deadline_ms > now.mono_ms ? p->deadline_ms - now.mono_ms : 0, 8);
-    buffer_put_be(out, p->code, 4);
-    buffer_put_u8(out, (uint8_t)p->outcome);
-    buffer_put_be(out, p->bad, 4);
+    put_run(out, bytes_of(p->route.id.text, p->route.id.len));
 }
 
 static void take_fixed(struct reader *r, void *to, size_t len)
@@ -193,15 +195,17 @@ static bool read_record(struct bytes record, struct instant now, uint64_t longes
     take_fixed(&r, p->key.bytes, REQUEST_KEY_SIZE);
     p->correlated = reader_be(&r, 1);
     p->route.encoding = (enum encoding)reader_be(&r, 1);
-    p->route.topic = take_run(&r);
-    p->route.correlation = take_run(&r);
-    take_request_id(&r, &p->route.id);
     p->arrived.wall_ms = (int64_t)reader_be(&r, 8);
     age_ms = reader_be(&r, 8);
     set_times(p, age_ms, reader_be(&r, 8), written, now, longest_ms);
     p->code = (enum code)reader_be(&r, 4);
     p->outcome = (enum outcome)reader_be(&r, 1);
     p->bad = (unsigned)reader_be(&r, 4);
+    p->route.id.kind = (enum request_id_kind)reader_be(&r, 1);
+    p->route.id.number = (int32_t)reader_be(&r, 4);
+    p->route.topic = take_run(&r);
+    p->route.correlation = take_run(&r);
+    take_request_id_text(&r, &p->route.id);
     p->committed = true;
     return reader_is_done(&r) && p->state <= PENDING_SETTLED && p->route.encoding <= ENCODING_MSGPACK &&
            p->route.topic.data && p->outcome <= OUTCOME_UNKNOWN;

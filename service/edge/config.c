@@ -16,7 +16,7 @@ static const char default_listen[] = "127.0.0.1:9108";
 /* What stands in the file before it is looked at more closely. */
 struct raw {
     const char *instance;
-    const struct conf_node *sections[10]; /* in the order of the section table below */
+    const struct conf_node *sections[11]; /* in the order of the section table below */
     const char *registry_source;
     const char *registry_path;
     const char *profiles_path;
@@ -50,9 +50,10 @@ static const struct conf_key top_keys[] = {
     SECTION("engine", 4),
     SECTION("limits", 5),
     SECTION("journal", 6),
-    SECTION("http", 7),
-    SECTION("state", 8),
-    SECTION("log", 9),
+    SECTION("audit", 7),
+    SECTION("http", 8),
+    SECTION("state", 9),
+    SECTION("log", 10),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -128,6 +129,16 @@ static const struct conf_key journal_keys[] = {
     {"path", CONF_TEXT, offsetof(struct raw, journal_path), false, 0, 0},
     {"size_mb", CONF_UINT, offsetof(struct raw, journal_size_mb), false, 8, 16384},
     {"sync", CONF_TEXT, offsetof(struct raw, journal_sync), false, 0, 0},
+    {NULL, CONF_TEXT, 0, false, 0, 0},
+};
+
+static const struct conf_key audit_keys[] = {
+    TEXT(config_audit, path),
+    TEXT(config_audit, topic),
+    KEY(CONF_BOOL, config_audit, required, 0, 0),
+    KEY(CONF_UINT, config_audit, bytes_max, 16, 16384),
+    KEY(CONF_UINT, config_audit, buffer_bytes_max, 65536, INT32_MAX),
+    KEY(CONF_UINT, config_audit, refused_max_per_s, 0, MILLION),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -209,11 +220,17 @@ static void read_sections(struct reading *r)
         const struct conf_key *keys;
         void *out;
     } sections[] = {
-        {"broker", broker_keys, &c->broker}, {"topics", topics_keys, c},
-        {"registry", registry_keys, raw},    {"profiles", profiles_keys, raw},
-        {"engine", engine_keys, &c->engine}, {"limits", limits_keys, &c->limits},
-        {"journal", journal_keys, raw},      {"http", http_keys, &c->http},
-        {"state", state_keys, raw},          {"log", log_keys, raw},
+        {"broker", broker_keys, &c->broker},
+        {"topics", topics_keys, c},
+        {"registry", registry_keys, raw},
+        {"profiles", profiles_keys, raw},
+        {"engine", engine_keys, &c->engine},
+        {"limits", limits_keys, &c->limits},
+        {"journal", journal_keys, raw},
+        {"audit", audit_keys, &c->audit},
+        {"http", http_keys, &c->http},
+        {"state", state_keys, raw},
+        {"log", log_keys, raw},
     };
 
     read_section(r, "", conf_root(c->file), top_keys, raw);
@@ -279,6 +296,26 @@ static bool is_spoken_for(struct bytes topic)
     return false;
 }
 
+static bool is_given(const char *text)
+{
+    return text && *text;
+}
+
+static void check_audit(struct reading *r)
+{
+    const struct config_audit *audit = &r->c->audit;
+    struct bytes topic = bytes_of_text(audit->topic);
+
+    if (audit->required && !is_given(audit->path))
+        mistake(r, "audit.required", "needs audit.path");
+    if (!is_given(audit->topic))
+        return;
+    if (!topic_is_publishable(bytes_of_text(r->c->audit_topic)))
+        mistake(r, "audit.topic", "must make a topic with topics.prefix");
+    else if (is_spoken_for(topic) || topic_matches(bytes_of_text("api/tracker/output/+"), topic))
+        mistake(r, "audit.topic", "must not be a topic of requests, of trackers or of the service itself");
+}
+
 /* A topic that the service publishes to, with {action} as if it were an action. */
 static void check_reply_default(struct reading *r)
 {
@@ -295,7 +332,8 @@ static void check_reply_default(struct reading *r)
     else if (topic_matches(bytes_of_text("api/tracker/output/+"),
                            bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
         mistake(r, "topics.reply_default", "must not be a topic of requests");
-    else if (is_spoken_for(bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))))
+    else if (is_spoken_for(bytes_of(topic.data + strlen(r->c->topic_prefix), topic.len - strlen(r->c->topic_prefix))) ||
+             (r->c->audit_topic && bytes_equal_text(buffer_bytes(&topic), r->c->audit_topic)))
         mistake(r, "topics.reply_default", "must not be a topic of trackers or of the service itself");
     buffer_release(&topic);
 }
@@ -421,6 +459,25 @@ static void make_mqtt_options(struct config *c)
     };
 }
 
+static void make_audit_options(struct config *c)
+{
+    struct buffer head = {0};
+
+    buffer_printf(&head, "%s/audit.head", c->journal_path);
+    buffer_put_u8(&head, '\0');
+    c->audit_head_path = (char *)head.data;
+    c->audit_options = (struct audit_options){
+        .path = c->audit_path,
+        .topic = c->audit_topic,
+        .head_path = c->audit_head_path,
+        .instance = c->instance,
+        .required = c->audit.required,
+        .bytes_max = c->audit.bytes_max,
+        .buffer_bytes_max = c->audit.buffer_bytes_max,
+        .refused_max_per_s = c->audit.refused_max_per_s,
+    };
+}
+
 static char *own_topic(const struct config *c, const char *leaf)
 {
     struct buffer topic = {0};
@@ -436,6 +493,7 @@ static void make_engine_config(struct config *c)
     c->stats_topic = own_topic(c, "stats");
     c->own_topics[0] = c->fence_topic;
     c->own_topics[1] = c->stats_topic;
+    c->own_topics[2] = c->audit_topic;
     c->engine_config = (struct engine_config){
         .store = {.pending_max = c->engine.pending_max,
                   .tracker_queue_max = c->engine.tracker_queue_max,
@@ -457,7 +515,7 @@ static void make_engine_config(struct config *c)
         .reply_topics = c->limits.reply_topics.items,
         .reply_topic_count = c->limits.reply_topics.count,
         .own_topics = c->own_topics,
-        .own_topic_count = sizeof c->own_topics / sizeof *c->own_topics,
+        .own_topic_count = c->audit_topic ? 3 : 2,
     };
 }
 
@@ -512,6 +570,7 @@ static void set_defaults(struct reading *r)
         .console_events_max = 1024,
         .console_listeners_max = 16,
     };
+    c->audit = (struct config_audit){.bytes_max = 512, .buffer_bytes_max = 16 * 1024 * 1024, .refused_max_per_s = 100};
     c->topic_prefix = "";
     c->reply_default = "api/tracker/output/{action}/response";
     c->stats_interval_s = 5;
@@ -529,6 +588,16 @@ static void set_defaults(struct reading *r)
     };
 }
 
+static char *audit_topic_of(const struct config *c)
+{
+    struct buffer topic = {0};
+
+    buffer_put_text(&topic, c->topic_prefix);
+    buffer_put_text(&topic, c->audit.topic);
+    buffer_put_u8(&topic, '\0');
+    return (char *)topic.data;
+}
+
 static void check_all(struct reading *r)
 {
     struct config *c = r->c;
@@ -538,9 +607,12 @@ static void check_all(struct reading *r)
     c->profiles_path = conf_resolve(r->path, r->raw.profiles_path);
     c->journal_path = conf_resolve(r->path, r->raw.journal_path);
     c->journal_size_mb = r->raw.journal_size_mb;
+    c->audit_path = is_given(c->audit.path) ? conf_resolve(r->path, c->audit.path) : NULL;
+    c->audit_topic = is_given(c->audit.topic) ? audit_topic_of(c) : NULL;
     check_broker(r);
     check_texts(r);
     check_http(r);
+    check_audit(r);
     check_reply_default(r);
     read_secrets(r);
     resolve_tls(r);
@@ -561,6 +633,7 @@ struct config *config_read(const char *path, struct mistakes *mistakes)
     check_all(&r);
     make_mqtt_options(r.c);
     make_engine_config(r.c);
+    make_audit_options(r.c);
     return r.c;
 }
 
@@ -580,6 +653,9 @@ void config_free(struct config *c)
     free(c->journal_path);
     free(c->fence_topic);
     free(c->stats_topic);
+    free(c->audit_topic);
+    free(c->audit_path);
+    free(c->audit_head_path);
     conf_close(c->file);
     free(c);
 }

@@ -25,7 +25,7 @@ static bool begins_like_an_object(struct bytes body)
 {
     size_t i = 0;
 
-    while (i < body.len && memchr(" \t\r\n", body.data[i], 4))
+    while (i < body.len && body.data[i] && strchr(" \t\r\n", body.data[i]))
         i++;
     return i < body.len && body.data[i] == '{';
 }

@@ -313,8 +313,19 @@ ssize_t write(int fd, const void *from, size_t size)
     return s ? put(s, &run, 1) : (ssize_t)syscall(SYS_write, fd, from, size);
 }
 
+/* ThreadSanitizer has to know, or it takes two descriptors of one number, one after the other, for the same. */
+#ifdef __SANITIZE_THREAD__
+int __interceptor_close(int fd);
+#define close_really __interceptor_close
+#else
+static int close_really(int fd)
+{
+    return (int)syscall(SYS_close, fd);
+}
+#endif
+
 int close(int fd)
 {
     end(fd);
-    return (int)syscall(SYS_close, fd);
+    return close_really(fd);
 }

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/pool.h"
 
-enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE, ENTRY_LOCAL };
+enum entry_kind { ENTRY_COMMAND, ENTRY_REPLY, ENTRY_STATE, ENTRY_LOCAL, ENTRY_AUDIT };
 
 /* One publish; its runs lie behind it in the same memory. */
 struct entry {
@@ -37,6 +37,7 @@ struct outbox {
     struct map commands;  /* held and waiting ones, by id */
     size_t waiting_count; /* held ones, too */
     size_t sent_count;
+    size_t audit_count; /* of both */
     size_t bytes;
     struct pool pool; /* of entries */
     struct entry *by_token[TOKENS];
@@ -59,6 +60,7 @@ struct outbox *outbox_new(const struct outbox_events *events)
 static void free_entry(struct outbox *o, struct entry *entry)
 {
     o->bytes -= entry->size;
+    o->audit_count -= entry->kind == ENTRY_AUDIT;
     pool_give(&o->pool, entry, entry->size);
 }
 
@@ -116,6 +118,7 @@ static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, bo
 
     *entry = (struct entry){.kind = kind, .held = held, .id = id, .size = sizeof *entry + runs, .publish = *publish};
     o->bytes += entry->size;
+    o->audit_count += kind == ENTRY_AUDIT;
     entry->publish.topic = keep(&at, publish->topic);
     entry->publish.payload = keep(&at, publish->payload);
     entry->publish.response_topic = keep(&at, publish->response_topic);
@@ -170,6 +173,18 @@ void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload
     };
 
     put(o, ENTRY_STATE, 0, false, &publish);
+}
+
+void outbox_put_audit(struct outbox *o, struct bytes topic, struct bytes line)
+{
+    const struct mqtt_publish publish = {
+        .topic = topic,
+        .payload = line,
+        .content_type = bytes_of_text("application/json"),
+        .qos = 1,
+    };
+
+    put(o, ENTRY_AUDIT, 0, false, &publish);
 }
 
 static void release(struct entry_list *held, struct entry_list *free)
@@ -336,9 +351,19 @@ size_t outbox_count(const struct outbox *o)
     return o->waiting_count + o->sent_count;
 }
 
+size_t outbox_audit_count(const struct outbox *o)
+{
+    return o->audit_count;
+}
+
 size_t outbox_bytes(const struct outbox *o)
 {
     return o->bytes;
+}
+
+size_t outbox_commands(const struct outbox *o)
+{
+    return o->commands.count;
 }
 
 size_t outbox_unacknowledged(const struct outbox *o)

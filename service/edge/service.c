@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/version.h"
 #include "edge/privileges.h"
 #include "edge/secrets.h"
 #include "service_state.h"
 
 enum {
     DRAIN_GRACE_MS = 2000, /* for the last replies to be acknowledged */
+    HAND_OVER_MS = 2000,   /* for the last commands to leave */
     MUCH = 8,              /* messages in a millisecond */
     COUNT_FOR_MS = 10,
     PAUSE_US = 1000,
@@ -67,7 +69,7 @@ uint64_t life_first_id(const struct service *s)
 
 static int open_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
 
     sigemptyset(&set);
@@ -75,6 +77,20 @@ static int open_signals(void)
         sigaddset(&set, numbers[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* False: asked for, and not to be had. */
+static bool open_audit(struct service *s)
+{
+    const struct audit_options *options = &s->first->audit_options;
+    const char *error;
+
+    if (!options->path && !options->topic)
+        return true;
+    s->audit = audit_open(options, engine_counters(s->engine), s->now, &error);
+    if (!s->audit)
+        fprintf(stderr, "%s\n", error);
+    return s->audit != NULL;
 }
 
 static int open_service(struct service *s)
@@ -91,7 +107,7 @@ static int open_service(struct service *s)
     s->first = s->current = w.config;
     log_set_level(s->first->log_level);
     log_set_json(s->first->log_json);
-    log_write(LOG_INFO, "starting", LOG_TEXT("version", OUTPUTD_VERSION), LOG_TEXT("instance", s->first->instance),
+    log_write(LOG_INFO, "starting", LOG_TEXT("version", outputd_version), LOG_TEXT("instance", s->first->instance),
               LOG_INT("users", registry_user_count(w.registry)),
               LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
     privileges_report();
@@ -110,6 +126,8 @@ static int open_service(struct service *s)
         log_write(LOG_WARNING, "the last turn was not written to its end, and never counted",
                   LOG_INT("bytes", journal_torn_bytes(s->journal)));
     s->alive_wall_ms = journal_file_touched_ms(s->journal_file);
+    if (!open_audit(s))
+        return -EIO;
     return life_recover(s);
 }
 
@@ -117,8 +135,10 @@ static void close_service(struct service *s)
 {
     http_stop(s);
     metrics_release(&s->metrics);
+    supervisor_close(&s->supervised.supervisor);
     files_close(s);
     mqtt_free(s->mqtt);
+    audit_close(s->audit, !s->journal_down, s->now);
     journal_file_close(s->journal_file);
     engine_free(s->engine);
     outbox_free(s->outbox);
@@ -134,9 +154,14 @@ static void close_service(struct service *s)
 
 /* --- signals --- */
 
+bool life_is_stopping(const struct service *s)
+{
+    return engine_is_draining(s->engine) || s->handing_over;
+}
+
 void life_drain(struct service *s)
 {
-    if (engine_is_draining(s->engine)) {
+    if (life_is_stopping(s)) {
         s->stop_at_ms = s->now.mono_ms; /* asked twice: at once */
         return;
     }
@@ -144,6 +169,29 @@ void life_drain(struct service *s)
     s->stop_at_ms = s->now.mono_ms + s->current->engine.drain_ms + DRAIN_GRACE_MS;
     engine_drain(s->engine, s->now);
     link_stop_requests(s);
+    if (s->audit)
+        audit_stop(s->audit, s->now);
+}
+
+/* Nobody is told anything: the broker keeps requests and acks in the session, the journal has what is pending, and the
+ * next process goes on with both. */
+static void hand_over(struct service *s)
+{
+    if (life_is_stopping(s))
+        return;
+    log_write(LOG_INFO, "handing over", LOG_INT("pending", engine_totals(s->engine).pending));
+    s->handing_over = true;
+    s->stop_at_ms = s->now.mono_ms + HAND_OVER_MS;
+    engine_hand_over(s->engine);
+    if (s->audit)
+        audit_stop(s->audit, s->now);
+}
+
+static void reload(struct service *s)
+{
+    files_reload(s);
+    if (s->audit)
+        audit_reopen(s->audit, s->now);
 }
 
 static void take_signals(struct service *s)
@@ -152,9 +200,11 @@ static void take_signals(struct service *s)
 
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
-            files_reload(s);
+            reload(s);
         else if (info.ssi_signo == SIGUSR1)
             report_counters(s);
+        else if (info.ssi_signo == SIGUSR2)
+            hand_over(s);
         else
             life_drain(s);
     }
@@ -172,7 +222,7 @@ static bool wait_for_work(const struct service *s)
         {.fd = http_fd(s), .events = POLLIN},
     };
 
-    return poll(fds, sizeof fds / sizeof *fds, turn_wait_ms(s)) > 0 && fds[0].revents;
+    return poll(fds, sizeof fds / sizeof *fds, supervised_wait_ms(s)) > 0 && fds[0].revents;
 }
 
 /* Where much comes, more will: taken together it costs each side fewer reads, writes and wakes. Half the CPU time of a
@@ -206,6 +256,7 @@ static void run(struct service *s)
         uint64_t began_us = clock_mono_us();
         bool more = turn_run(s, signalled ? take_signals : NULL);
 
+        supervised_tick(s);
         if (!more)
             log_flush();
         note_turn(s, clock_mono_us() - began_us);
@@ -214,7 +265,7 @@ static void run(struct service *s)
     }
     if (mqtt_is_connected(s->mqtt))
         mqtt_disconnect(s->mqtt);
-    journal_commit(s->journal);
+    s->journal_down = journal_commit(s->journal) < 0;
     log_write(LOG_INFO, "stopped", LOG_INT("pending", engine_totals(s->engine).pending),
               LOG_INT("replies_left", outbox_count(s->outbox)));
 }
@@ -242,6 +293,7 @@ int service_run(const char *config_path)
         r = http_start(&s);
     if (r == 0) {
         link_init(&s);
+        supervised_open(&s);
         run(&s);
     }
     close_service(&s);

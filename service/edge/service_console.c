@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <strings.h>
 
+#include "base/version.h"
 #include "edge/console_pages.h"
 #include "edge/console_search.h"
 #include "edge/console_stream.h"
@@ -131,7 +132,7 @@ static void write_status(const struct service *s, struct buffer *out)
 
     buffer_put_text(out, "{");
     put_text(out, "instance", s->first->instance);
-    put_text(out, "version", OUTPUTD_VERSION);
+    put_text(out, "version", outputd_version);
     if (why)
         put_text(out, "not_ready", why);
     buffer_printf(out, "\"ready\": %s, \"api\": %s, \"life\": \"%" PRIx64 "\", ", why ? "false" : "true",

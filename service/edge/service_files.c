@@ -150,6 +150,18 @@ static void refuse_reload(struct service *s, struct mistakes *mistakes)
     log_write(LOG_ERROR, "reload refused", LOG_TEXT("kept", "the running state"));
 }
 
+static bool is_other(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+static bool audit_is_other(const struct audit_options *a, const struct audit_options *b)
+{
+    return is_other(a->path, b->path) || is_other(a->topic, b->topic) || a->required != b->required ||
+           a->bytes_max != b->bytes_max || a->buffer_bytes_max != b->buffer_bytes_max ||
+           a->refused_max_per_s != b->refused_max_per_s;
+}
+
 /* What changed in the files that only a restart brings in. */
 static void warn_of_restart(const struct service *s)
 {
@@ -158,8 +170,10 @@ static void warn_of_restart(const struct service *s)
 
     if (strcmp(a->instance, b->instance) != 0 || strcmp(a->broker.url.items[0], b->broker.url.items[0]) != 0 ||
         strcmp(a->topic_prefix, b->topic_prefix) != 0 || strcmp(a->journal_path, b->journal_path) != 0 ||
-        a->journal_sync != b->journal_sync || strcmp(a->broker.share_group, b->broker.share_group) != 0)
-        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics and journal"));
+        a->journal_sync != b->journal_sync || a->http.api != b->http.api ||
+        strcmp(a->http.listen, b->http.listen) != 0 || strcmp(a->broker.share_group, b->broker.share_group) != 0 ||
+        audit_is_other(&a->audit_options, &b->audit_options))
+        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics, journal, audit and http"));
 }
 
 /* The topics that the service lives on stay as they were. */
@@ -170,6 +184,7 @@ static void keep_topics(struct service *s)
     config->prefix = s->first->topic_prefix;
     config->reply_default = s->first->reply_default;
     config->own_topics = s->first->own_topics;
+    config->own_topic_count = s->first->engine_config.own_topic_count;
 }
 
 static void take_whole(struct service *s, struct reload *r)
@@ -280,6 +295,11 @@ void files_watch(struct service *s)
 int files_fd(const struct service *s)
 {
     return s->reload ? s->reload->errand.done : -1;
+}
+
+bool files_are_reloading(const struct service *s)
+{
+    return s->reload_wanted || (s->reload && s->reload->is_whole && !s->reload->is_taken);
 }
 
 void files_close(struct service *s)

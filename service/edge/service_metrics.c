@@ -1,4 +1,5 @@
 /* What /metrics and /readyz say. */
+#include "base/version.h"
 #include "edge/metrics_text.h"
 #include "service_state.h"
 
@@ -20,8 +21,8 @@ void metrics_note_turn(struct service *s, uint64_t took_us)
 
 const char *service_is_not_ready(const struct service *s)
 {
-    if (engine_is_draining(s->engine))
-        return "draining: the service is being stopped";
+    if (life_is_stopping(s))
+        return "the service is being stopped";
     if (!s->link_up)
         return "not connected to a broker";
     if (!s->subscribed_requests)
@@ -40,7 +41,7 @@ static void write_about(const struct service *s, struct buffer *out)
     struct buffer labels = {0};
     int64_t started_wall_ms = s->now.wall_ms - (int64_t)(s->now.mono_ms - s->started_ms);
 
-    metrics_text_label(&labels, "version", OUTPUTD_VERSION);
+    metrics_text_label(&labels, "version", outputd_version);
     buffer_put_u8(&labels, '\0');
     metrics_text_family(out, "outputd_build_info", "gauge", "Always 1; the label says which version this is.");
     metrics_text_value(out, "outputd_build_info", (const char *)labels.data, 1);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/version.h"
 
 /* --- log lines --- */
 
@@ -52,6 +53,12 @@ static void log_settled(const struct engine_event *e)
               LOG_INT("device_ms", e->device_ms), LOG_INT("total_ms", e->total_ms));
 }
 
+static void log_recovered(const struct engine_event *e)
+{
+    log_write(LOG_DEBUG, "reply recovered", LOG_INT("id", e->id), LOG_INT("tracker", e->tracker_id),
+              LOG_INT("code", e->code), LOG_TEXT("outcome", outcome_name(e->outcome)));
+}
+
 static void log_ack_ignored(const struct engine_event *e)
 {
     log_write(LOG_DEBUG, "ack ignored", LOG_INT("tracker", e->tracker_id), LOG_TEXT("why", e->why),
@@ -68,15 +75,19 @@ static void (*const loggers[])(const struct engine_event *) = {
     [EVENT_REQUEST_ACCEPTED] = log_accepted,   [EVENT_REQUEST_REFUSED] = log_refused,
     [EVENT_REQUEST_DUPLICATE] = log_duplicate, [EVENT_REPLY_TOPIC_REFUSED] = log_reply_topic,
     [EVENT_COMMAND_STAGED] = log_staged,       [EVENT_COMMAND_SENT] = log_sent,
-    [EVENT_REQUEST_SETTLED] = log_settled,     [EVENT_ACK_IGNORED] = log_ack_ignored,
-    [EVENT_PRESENCE] = log_presence,
+    [EVENT_REQUEST_SETTLED] = log_settled,     [EVENT_REPLY_RECOVERED] = log_recovered,
+    [EVENT_ACK_IGNORED] = log_ack_ignored,     [EVENT_PRESENCE] = log_presence,
 };
 
 void report_event(void *ctx, const struct engine_event *event)
 {
-    metrics_event(&((struct service *)ctx)->metrics, event);
-    console_event(ctx, event);
+    struct service *s = ctx;
+
+    metrics_event(&s->metrics, event);
+    console_event(s, event);
     loggers[event->kind](event);
+    if (s->audit)
+        audit_event(s->audit, event, s->now);
 }
 
 /* --- counters --- */
@@ -109,7 +120,7 @@ static char *stats_text(struct service *s)
         json_object_set_new(counters, info->name, json_integer((json_int_t)info->value(engine_counters(s->engine))));
     clock_format(s->now.wall_ms, at);
     root =
-        json_pack("{ss ss sI ss sI sI sI sI so}", "instance", s->first->instance, "version", OUTPUTD_VERSION,
+        json_pack("{ss ss sI ss sI sI sI sI so}", "instance", s->first->instance, "version", outputd_version,
                   "uptime_s", (json_int_t)((s->now.mono_ms - s->started_ms) / 1000), "at", at, "pending",
                   (json_int_t)totals.pending, "queued", (json_int_t)totals.queued, "online", (json_int_t)totals.online,
                   "turn_longest_us", (json_int_t)s->turn_longest_us, "counters", counters);

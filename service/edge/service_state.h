@@ -1,15 +1,29 @@
 /* The service's inside, shared by its files: service.c (life and signals), service_turn.c (one
  * turn of the loop), service_link.c (the connection),
- * service_files.c (reload), service_report.c (what people see), service_http.c (HTTP), service_metrics.c. */
+ * service_files.c (reload), service_report.c (what people see), service_http.c (HTTP), service_metrics.c,
+ * service_supervised.c (what the supervisor is told). */
 #ifndef EDGE_SERVICE_STATE_H
 #define EDGE_SERVICE_STATE_H
 
 #include <sys/stat.h>
 
+#include "edge/audit.h"
 #include "edge/journal_file.h"
 #include "edge/metrics.h"
 #include "edge/outbox.h"
+#include "edge/supervisor.h"
 #include "edge/world.h"
+
+struct supervised {
+    struct supervisor supervisor;
+    enum supervisor_state told;
+    bool was_ready;
+    unsigned subject;   /* of the status that it was told */
+    uint64_t status_ms; /* when */
+    uint64_t reloads;   /* as last looked at */
+    uint64_t reloads_failed;
+    bool reload_refused; /* the last one */
+};
 
 struct service {
     const char *config_path;
@@ -19,6 +33,7 @@ struct service {
     struct outbox *outbox;
     struct journal_file *journal_file;
     struct journal *journal; /* in it */
+    struct audit *audit;     /* NULL: there is no trail */
     struct mqtt *mqtt;
     struct mqtt_handlers handlers;
     int signal_fd;
@@ -72,8 +87,10 @@ struct service {
     uint64_t turn_longest_us; /* since then */
     uint64_t started_ms;
     struct instant now;
+    bool handing_over; /* to the next process */
     bool stop;
     uint64_t stop_at_ms; /* at the latest */
+    struct supervised supervised;
 };
 
 /* service.c */
@@ -82,6 +99,8 @@ int life_recover(struct service *s);
 uint64_t life_first_id(const struct service *s);
 /* SIGTERM: at the second one it stops at once. */
 void life_drain(struct service *s);
+/* Draining, or handing over. */
+bool life_is_stopping(const struct service *s);
 
 /* service_turn.c */
 /* Engine and outbox, and what they tell each other. */
@@ -114,6 +133,8 @@ void files_reload(struct service *s); /* SIGHUP */
 void files_remember(struct service *s);
 /* Readable when there is something to be taken, or -1. */
 int files_fd(const struct service *s);
+/* True from SIGHUP until what it asked for runs, or was refused. */
+bool files_are_reloading(const struct service *s);
 /* Gives up what is under way. */
 void files_close(struct service *s);
 void print_mistakes(const struct mistakes *m);
@@ -144,5 +165,11 @@ const char *service_is_not_ready(const struct service *s);
 void report_event(void *ctx, const struct engine_event *event);
 void report_counters(struct service *s); /* SIGUSR1 */
 void report_stats(struct service *s);
+
+/* service_supervised.c */
+void supervised_open(struct service *s); /* once the files and the journal are read */
+void supervised_tick(struct service *s);
+/* turn_wait_ms, or less where the watchdog wants to hear of it before. */
+int supervised_wait_ms(const struct service *s);
 
 #endif

@@ -13,6 +13,7 @@ enum {
     DELETIONS_WAIT_MS = 100, /* for a turn that puts something too */
     BROKER_STALLS_MS = 1000,
     ALIVE_EVERY_MS = 1000,
+    AUDIT_SHARE = 4, /* lines on their way to its topic: at most this part of the receive maximum */
 };
 
 /* --- effects --- */
@@ -29,12 +30,20 @@ static void stage_delete(void *ctx, enum journal_kind kind, uint64_t id)
 
 static void stage_command(void *ctx, const struct engine_command *command)
 {
-    outbox_put_command(((struct service *)ctx)->outbox, command);
+    const struct service *s = ctx;
+
+    outbox_put_command(s->outbox, command);
+    if (s->audit)
+        audit_command(s->audit, command);
 }
 
 static void stage_cancel(void *ctx, uint64_t id)
 {
-    outbox_cancel(((struct service *)ctx)->outbox, id);
+    const struct service *s = ctx;
+
+    outbox_cancel(s->outbox, id);
+    if (s->audit)
+        audit_cancel(s->audit, id);
 }
 
 static void stage_reply(void *ctx, const struct engine_reply *reply)
@@ -149,6 +158,18 @@ static void publish_states(struct service *s, bool idle)
     buffer_release(&payload);
 }
 
+/* They may take a share of what the broker takes at a time; the rest is for commands and replies. */
+static void publish_audit(struct service *s)
+{
+    struct bytes line;
+
+    if (!s->audit)
+        return;
+    while (outbox_audit_count(s->outbox) < mqtt_receive_maximum(s->mqtt) / AUDIT_SHARE + 1u &&
+           audit_next(s->audit, &line))
+        outbox_put_audit(s->outbox, audit_topic(s->audit), line);
+}
+
 /* In advance of a journal that can take nothing any more. */
 static bool journal_is_full(struct service *s)
 {
@@ -169,7 +190,8 @@ static void guard_room(struct service *s)
     size_t count_max = s->first->broker.outbox_max;
     size_t bytes_max = s->first->broker.outbox_bytes_max;
 
-    engine_set_full(s->engine, journal_is_full(s) || count > count_max / 100 * (100 - OUTBOX_KEEP_FREE) ||
+    engine_set_full(s->engine, journal_is_full(s) || (s->audit && audit_blocks(s->audit)) ||
+                                   count > count_max / 100 * (100 - OUTBOX_KEEP_FREE) ||
                                    bytes > bytes_max / 100 * (100 - OUTBOX_KEEP_FREE));
     if ((count <= count_max && bytes <= bytes_max) || !mqtt_is_connected(s->mqtt) ||
         s->now.mono_ms - s->connected_ms < BROKER_STALLS_MS || s->now.mono_ms - s->acked_ms < BROKER_STALLS_MS)
@@ -191,6 +213,7 @@ static void publish(struct service *s, bool idle)
     if (r == 0) {
         if (!s->journal_down) /* which has the earlier ones */
             publish_states(s, idle);
+        publish_audit(s);
         r = outbox_flush(s->outbox, s->mqtt, s->now.mono_ms);
     }
     if (r == -ENOTCONN)
@@ -198,16 +221,24 @@ static void publish(struct service *s, bool idle)
     s->has_to_send = r == -EAGAIN && outbox_unacknowledged(s->outbox) < mqtt_receive_maximum(s->mqtt);
 }
 
-static void check_stop(struct service *s)
+static bool has_drained(const struct service *s)
 {
     bool states_left;
-    bool idle;
+    bool lines_left;
 
-    if (!engine_is_draining(s->engine))
-        return;
     states_left = engine_has_states(s->engine) && mqtt_is_connected(s->mqtt); /* else the next start publishes them */
-    idle = engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !states_left;
-    s->stop = idle || s->now.mono_ms >= s->stop_at_ms;
+    lines_left = s->audit && audit_has_next(s->audit) && mqtt_is_connected(s->mqtt);
+    return engine_totals(s->engine).pending == 0 && outbox_count(s->outbox) == 0 && !states_left && !lines_left;
+}
+
+static void check_stop(struct service *s)
+{
+    if (!life_is_stopping(s))
+        return;
+    /* What is handed over is in the journal, but of a command that waits in the outbox nobody could tell any more
+     * whether it left. */
+    s->stop = (s->handing_over ? outbox_commands(s->outbox) == 0 && !s->journal_down : has_drained(s)) ||
+              s->now.mono_ms >= s->stop_at_ms;
 }
 
 static void note_alive(struct service *s)
@@ -236,6 +267,8 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     files_watch(s);
     note_alive(s);
     commit(s);
+    if (s->audit)
+        audit_flush(s->audit, !s->journal_down, s->now);
     guard_room(s);
     report_stats(s); /* before what would fill the receive maximum again */
     outbox_deliver_local(s->outbox);

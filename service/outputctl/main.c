@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "verbs.h"
 
 static const struct option_group *const set_groups[] = {&option_group_set, &option_group_request, &option_group_broker,
@@ -13,9 +14,11 @@ static const struct option_group *const watch_groups[] = {&option_group_watch, &
 static const struct option_group *const render_groups[] = {&option_group_profile, &option_group_action, NULL};
 static const struct option_group *const ack_groups[] = {&option_group_ack, &option_group_profile, &option_group_action,
                                                         NULL};
+static const struct option_group *const health_groups[] = {&option_group_health, NULL};
+static const struct option_group *const audit_groups[] = {&option_group_audit, NULL};
 static const struct option_group *const no_groups[] = {NULL};
 
-enum { PROFILE_FILES_MAX = 1000 };
+enum { FILES_MAX = 1000 };
 
 static const struct verb verbs[] = {
     {"set", "--tracker N --output N --on|--off [OPTION]...", "switch one output of a tracker",
@@ -49,13 +52,27 @@ static const struct verb verbs[] = {
      "  outputctl profile new acme > acme.cfg\n"
      "  outputctl profile test acme.cfg\n\n"
      "Exit status: 0 all passed, 1 a vector or the file has a mistake, 2 usage.",
-     no_groups, PROFILE_FILES_MAX, profile_run},
+     no_groups, FILES_MAX, profile_run},
+    {"audit", "verify FILE... | session HASH_SHA256", "check an audit trail, or name a session as it does",
+     "verify reads the files of a trail, oldest or newest first, or - for stdin, and says at which line they are not "
+     "as\n"
+     "they were written: changed, missing, inserted, in another order. What was cut off the end, or written anew as a\n"
+     "whole, shows where a head is given that was printed before. session prints the name of a registry's session.\n\n"
+     "  outputctl audit verify --head 5f3e… /var/log/outputd/audit.jsonl*\n\n"
+     "Exit status: 0 as it was written, 1 not so, or it cannot be read, 2 usage.",
+     audit_groups, FILES_MAX, audit_run},
     {"digest", "[HASH]", "print the SHA-256 that the registry stores for a hash",
      "Prints what goes into hash_sha256 of the registry. Without HASH it is read from stdin, which keeps it out of "
      "the\n"
      "shell's history.\n\n"
      "  outputctl digest < hash.txt",
      no_groups, 1, digest_run},
+    {"health", "[OPTION]...", "ask a service whether it is ready",
+     "Asks the service's own HTTP, prints what it answers, and needs no broker: the health check of a container.\n"
+     "/readyz: it is connected and serves requests; /healthz: it is alive.\n\n"
+     "  outputctl health --url http://127.0.0.1:9108/healthz\n\n"
+     "Exit status: 0 it answered 200, 1 anything else or nothing, 2 usage.",
+     health_groups, 0, health_run},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
@@ -142,6 +159,6 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return finish(print_help());
     if (strcmp(argv[1], "--version") == 0)
-        return finish(puts("outputctl " OUTPUTD_VERSION) < 0 ? EXIT_ERROR : EXIT_SUCCESS);
+        return finish(printf("outputctl %s\n", outputd_version) < 0 ? EXIT_ERROR : EXIT_SUCCESS);
     return complain(argv[1][0] == '-' ? "%s is not an option" : "there is no command \"%s\"", argv[1]);
 }

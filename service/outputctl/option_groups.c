@@ -288,3 +288,16 @@ static const struct option_line ack_lines[] = {
     {0},
 };
 const struct option_group option_group_ack = {"Ack", ack_lines};
+
+static const struct option_line health_lines[] = {
+    {"url", "URL", take_text, MEMBER(url), "what is asked (default http://127.0.0.1:9108/readyz)"},
+    {"timeout", "S", take_seconds, MEMBER(health_timeout_ms), "seconds to wait for the answer (default 3)"},
+    {0},
+};
+const struct option_group option_group_health = {"Health", health_lines};
+
+static const struct option_line audit_lines[] = {
+    {"head", "SHA256", take_text, MEMBER(head), "verify: a head that was printed before, and must still be there"},
+    {0},
+};
+const struct option_group option_group_audit = {"Audit trail", audit_lines};

@@ -119,6 +119,8 @@ int options_read(struct options *options, const struct verb *verb, int argc, cha
         .timeout_ms = 15000,
         .action = ACTION_UNKNOWN,
         .command_id = 0,
+        .url = "http://127.0.0.1:9108/readyz",
+        .health_timeout_ms = 3000,
     };
     return read_arguments(options, argc, argv);
 }

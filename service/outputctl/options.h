@@ -65,6 +65,10 @@ struct options {
     const char *topic;
     const char *hex;
     bool show;
+
+    const char *url;
+    uint32_t health_timeout_ms;
+    const char *head; /* of an audit trail */
 };
 
 /* One option; `take` reads its value into the member at `offset` of the options. */
@@ -82,7 +86,8 @@ struct option_group {
 };
 
 extern const struct option_group option_group_broker, option_group_request, option_group_set, option_group_set_all,
-    option_group_watch, option_group_profile, option_group_action, option_group_ack;
+    option_group_watch, option_group_profile, option_group_action, option_group_ack, option_group_health,
+    option_group_audit;
 
 /* One command of the program. */
 struct verb {

@@ -10,7 +10,12 @@ int watch_run(const struct options *options);
 int render_run(const struct options *options);
 int parse_ack_run(const struct options *options);
 int profile_run(const struct options *options);
+int audit_run(const struct options *options);
 int digest_run(const struct options *options);
+int health_run(const struct options *options);
+
+/* What `audit verify` does. */
+int audit_verify_run(const struct options *options, char *const *paths, int count);
 
 /* The two halves of `profile`. */
 int profile_new_run(const struct options *options, const char *name);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "edge/privileges.h"
 #include "edge/service.h"
 
@@ -29,7 +30,8 @@ static const char help[] = "Usage: outputd [-c FILE] [--check-config]\n"
                            "OUTPUTD_BROKER_URL, secrets also from a file by OUTPUTD_BROKER_PASSWORD_FILE.\n"
                            "\n"
                            "SIGHUP reloads registry, profiles, limits and log level; SIGUSR1 logs all\n"
-                           "counters; SIGTERM and SIGINT drain and stop, a second one stops at once.\n";
+                           "counters; SIGTERM and SIGINT drain and stop, a second one stops at once;\n"
+                           "SIGUSR2 stops and leaves what is pending to the next start, for upgrades.\n";
 
 enum { OPTION_CHECK = 256, OPTION_CORE_DUMPS, OPTION_VERSION };
 
@@ -62,7 +64,7 @@ int main(int argc, char **argv)
         } else if (option == OPTION_CHECK) {
             run = service_check;
         } else if (option == OPTION_VERSION) {
-            puts("outputd " OUTPUTD_VERSION);
+            printf("outputd %s\n", outputd_version);
             return EXIT_SUCCESS;
         } else {
             fputs(help, option == 'h' ? stdout : stderr);

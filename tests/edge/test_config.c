@@ -70,6 +70,9 @@ static const struct {
     NUMBER(http.console_listeners_max, 16),
     NUMBER(stats_interval_s, 5),
     NUMBER(journal_size_mb, 256),
+    NUMBER(audit.bytes_max, 512),
+    NUMBER(audit.buffer_bytes_max, 16777216),
+    NUMBER(audit.refused_max_per_s, 100),
 };
 
 static void expect_defaults(const struct config *c)
@@ -87,6 +90,9 @@ static void expect_defaults(const struct config *c)
     cr_expect_str_eq(c->topic_prefix, "");
     cr_expect_str_eq(c->reply_default, "api/tracker/output/{action}/response");
     cr_expect_str_eq(c->journal_path, "/var/lib/outputd");
+    cr_expect_null(c->audit_options.path);
+    cr_expect_null(c->audit_options.topic);
+    cr_expect_not(c->audit_options.required);
     cr_expect_eq(c->log_level, LOG_INFO);
     cr_expect_not(c->log_json);
     cr_expect_not(c->journal_sync);
@@ -174,6 +180,12 @@ static const struct {
     {"journal", "path", "OUTPUTD_JOURNAL_PATH", true},
     {"journal", "size_mb", "OUTPUTD_JOURNAL_SIZE_MB", false},
     {"journal", "sync", "OUTPUTD_JOURNAL_SYNC", true},
+    {"audit", "path", "OUTPUTD_AUDIT_PATH", true},
+    {"audit", "topic", "OUTPUTD_AUDIT_TOPIC", true},
+    {"audit", "required", "OUTPUTD_AUDIT_REQUIRED", false},
+    {"audit", "bytes_max", "OUTPUTD_AUDIT_BYTES_MAX", false},
+    {"audit", "buffer_bytes_max", "OUTPUTD_AUDIT_BUFFER_BYTES_MAX", false},
+    {"audit", "refused_max_per_s", "OUTPUTD_AUDIT_REFUSED_MAX_PER_S", false},
     {"http", "listen", "OUTPUTD_HTTP_LISTEN", true},
     {"http", "api", "OUTPUTD_HTTP_API", false},
     {"http", "connections_max", "OUTPUTD_HTTP_CONNECTIONS_MAX", false},

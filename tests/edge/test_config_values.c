@@ -296,3 +296,33 @@ Test(config_values, what_the_engine_takes_is_what_the_file_says)
     cr_expect_eq(e->user_burst, 13);
     config_free(c);
 }
+
+Test(config_values, an_audit_trail_has_a_path_beside_the_file_and_a_topic_of_the_services_own)
+{
+    struct config *c = read_config("topics: { prefix = \"site1/\"; };\n"
+                                   "audit: { path = \"trail/audit.jsonl\"; topic = \"audit/tracker/output\"; "
+                                   "required = true; };");
+
+    cr_expect_str_eq(c->audit_options.path, scratch_path("trail/audit.jsonl"));
+    cr_expect_str_eq(c->audit_options.topic, "site1/audit/tracker/output");
+    cr_expect(c->audit_options.required);
+    cr_expect_eq(c->engine_config.own_topic_count, 3);
+    cr_expect_str_eq(c->engine_config.own_topics[2], "site1/audit/tracker/output");
+    config_free(c);
+}
+
+Test(config_values, an_audit_trail_that_cannot_be_is_a_mistake)
+{
+    expect_mistakes("audit: { required = true; };", "FOLDER/outputd.cfg:1: audit.required needs audit.path\n");
+    expect_mistakes("audit: { topic = \"audit/+\"; };",
+                    "FOLDER/outputd.cfg:1: audit.topic must make a topic with topics.prefix\n");
+    expect_mistakes("topics: { prefix = \"a/\"; }; audit: { topic = \"tracker/7/output/command\"; };",
+                    "FOLDER/outputd.cfg:1: audit.topic must not be a topic of requests, of trackers or of the service "
+                    "itself\n");
+    expect_mistakes("audit: { topic = \"api/tracker/output/set\"; };",
+                    "FOLDER/outputd.cfg:1: audit.topic must not be a topic of requests, of trackers or of the service "
+                    "itself\n");
+    expect_mistakes("topics: { reply_default = \"audit/{action}\"; }; audit: { topic = \"audit/set\"; };",
+                    "FOLDER/outputd.cfg:1: topics.reply_default must not be a topic of trackers or of the service "
+                    "itself\n");
+}

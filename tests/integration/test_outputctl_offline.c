@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "support/client.h"
 
 static char folder[] = "/tmp/outputctl-profiles-XXXXXX";
@@ -282,7 +283,7 @@ Test(outputctl_offline, a_mistake_in_the_usage_is_one_line_with_a_hint_and_2)
     }
 }
 
-static const char *const verbs[] = {"set", "set-all", "watch", "render", "parse-ack", "digest"};
+static const char *const verbs[] = {"set", "set-all", "watch", "render", "parse-ack", "audit", "digest", "health"};
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
@@ -308,7 +309,10 @@ Test(outputctl_offline, every_command_has_a_help_with_an_example)
         client_free(option);
     }
     client_free(all);
-    expect("--version", 0, "outputctl " OUTPUTD_VERSION "\n", NULL);
+    char version[64];
+
+    snprintf(version, sizeof version, "outputctl %s\n", outputd_version);
+    expect("--version", 0, version, NULL);
 }
 
 /* What the completion offers for a command line, whose last word is the one to complete. */
@@ -340,6 +344,7 @@ Test(outputctl_offline, completion_offers_commands_options_and_profiles)
         {"render --pro", {" --profile ", " --profiles "}},
         {"render --profile \"\"", {" json ", " msgpack "}},
         {"render --action s", {" set set_all "}},
+        {"audit \"\"", {" verify ", " session ", " --head "}},
     };
     char offered[1024], line[128];
 

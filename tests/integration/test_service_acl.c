@@ -149,23 +149,12 @@ Test(service_acl, nobody_comes_in_without_a_password)
 /* --- who may publish what --- */
 
 static const char *const topics[] = {
-    "api/tracker/output/set",
-    "api/tracker/output/set_all",
-    "api/tracker/output/set/response",
-    "client/platform/replies",
-    "client/newcomer/replies",
-    "tracker/265489/output/command",
-    "tracker/265489/output/ack",
-    "tracker/265489/status",
-    "tracker/265489/output/state",
-    "tracker/265496/output/command",
-    "tracker/265496/output/ack",
-    "tracker/265496/status",
-    "tracker/265496/output/state",
-    "outputd/outputd-1/fence",
-    "outputd/outputd-1/stats",
-    "tracker/platform/status/x",
-    "something/else",
+    "api/tracker/output/set",        "api/tracker/output/set_all", "api/tracker/output/set/response",
+    "client/platform/replies",       "client/newcomer/replies",    "tracker/265489/output/command",
+    "tracker/265489/output/ack",     "tracker/265489/status",      "tracker/265489/output/state",
+    "tracker/265496/output/command", "tracker/265496/output/ack",  "tracker/265496/status",
+    "tracker/265496/output/state",   "outputd/outputd-1/fence",    "outputd/outputd-1/stats",
+    "audit/tracker/output",          "tracker/platform/status/x",  "something/else",
 };
 
 enum { TOPICS = sizeof topics / sizeof *topics };
@@ -201,7 +190,8 @@ Test(service_acl, the_service_publishes_commands_states_stats_and_replies)
     expect_writes("outputd",
                   LIST("tracker/265489/output/command", "tracker/265489/output/state", "tracker/265496/output/command",
                        "tracker/265496/output/state", "api/tracker/output/set/response", "client/platform/replies",
-                       "client/newcomer/replies", "outputd/outputd-1/fence", "outputd/outputd-1/stats"));
+                       "client/newcomer/replies", "outputd/outputd-1/fence", "outputd/outputd-1/stats",
+                       "audit/tracker/output"));
 }
 
 Test(service_acl, a_requester_publishes_requests_only)

@@ -67,7 +67,7 @@ static void map_counts(void)
     close(file);
 }
 
-static void set_stage(void)
+static void set_stage(bool with_audit)
 {
     char arguments[96];
 
@@ -76,13 +76,16 @@ static void set_stage(void)
     write_registry();
     outputd_set(service, "journal.size_mb", "8");
     outputd_set(service, "engine.dedup_window_ms", "300");
+    if (with_audit)
+        outputd_set_text(service, "audit.path", "audit.jsonl");
     snprintf(arguments, sizeof arguments, "--trackers %d-%d --outputs 64 --latency-ms 0 --quiet", FIRST,
              FIRST + TRACKERS - 1);
     trackers = simulator_ready(broker_url(broker), arguments);
     preload_start(service, "alloc_count", "ALLOC_COUNT", "allocations");
     outputd_wait_ready(service);
     map_counts();
-    crowd = crowd_start(broker_url(broker), "a6aa75587e5c59c32d347da438505fc3", WARM_UP + STRETCHES_MAX * STRETCH, request);
+    crowd =
+        crowd_start(broker_url(broker), "a6aa75587e5c59c32d347da438505fc3", WARM_UP + STRETCHES_MAX * STRETCH, request);
     cr_assert(crowd);
 }
 
@@ -106,7 +109,7 @@ static void run_until(int count, int window)
     cr_assert_eq(crowd_count(crowd, CROWD_SUCCESS), count);
 }
 
-Test(service_allocations, a_request_takes_none_of_its_own)
+static void expect_none(bool with_audit)
 {
     uint64_t before;
     uint64_t after;
@@ -116,7 +119,7 @@ Test(service_allocations, a_request_takes_none_of_its_own)
         puts("skipped: a sanitizer's build has no pools");
         return;
     }
-    set_stage();
+    set_stage(with_audit);
     run_until(WARM_UP, WARM_WINDOW);
     after = atomic_load(&counts->count);
     do {
@@ -129,4 +132,14 @@ Test(service_allocations, a_request_takes_none_of_its_own)
                  (unsigned long long)(after - before), STRETCH,
                  (unsigned long long)counts->last[(after - 1) % ALLOC_LAST]);
     clear_stage();
+}
+
+Test(service_allocations, a_request_takes_none_of_its_own)
+{
+    expect_none(false);
+}
+
+Test(service_allocations, neither_does_its_line_in_the_audit_trail)
+{
+    expect_none(true);
 }

@@ -79,7 +79,7 @@ Test(service_http, readyz_says_what_is_missing)
     desk_set(desk, "pending", 265489, 1, true);
     field_wait(field, 1);
     outputd_signal(service, SIGTERM);
-    cr_assert(PUMP_UNTIL(readyz_says(503, "draining: the service is being stopped\n")), "%s", text());
+    cr_assert(PUMP_UNTIL(readyz_says(503, "the service is being stopped\n")), "%s", text());
     desk_free(desk);
     field_free(field);
 }

@@ -95,8 +95,8 @@ static const char *const documented[] = {
     "curl -X POST '{{ extra.api_example_url }}/tracker/output/set' \\\n"
     "    -H 'Content-Type: application/json' \\\n"
     "    -d '{\"hash\": \"a6aa75587e5c59c32d347da438505fc3\", tracker_id: 265489, \"output\": 1, \"enable\": true}'",
-    "curl '{{ extra.api_example_url }}/tracker/output/set?hash=a6aa75587e5c59c32d347da438505fc3&tracker_id=265489"
-    "&output=1&enable=true'",
+    ("curl '{{ extra.api_example_url }}/tracker/output/set?hash=a6aa75587e5c59c32d347da438505fc3&tracker_id=265489"
+     "&output=1&enable=true'"),
 };
 
 /* The shell runs it while the field acks. */

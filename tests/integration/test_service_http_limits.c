@@ -85,6 +85,8 @@ Test(service_http_limits, a_request_must_arrive_in_time)
 
 Test(service_http_limits, a_body_that_says_that_it_is_too_large_is_not_read)
 {
+    struct buffer body = {0};
+
     start("10000");
     http_say(client, "POST /tracker/output/set HTTP/1.1\r\nHost: test\r\nContent-Length: 16385\r\n\r\n");
     http_expect(client, 412, CODE_9);
@@ -94,7 +96,10 @@ Test(service_http_limits, a_body_that_says_that_it_is_too_large_is_not_read)
     http_say(client,
              "POST /tracker/output/set HTTP/1.1\r\nHost: test\r\nContent-Length: 99999999999999999999999\r\n\r\n");
     cr_assert(PUMP_UNTIL(http_is_closed(client)));
-    expect_alive();
+    cr_assert_eq(http_ask(port, "/metrics", &body), 200);
+    cr_assert(strstr((const char *)body.data, "outputd_requests_total{action=\"set\",code=\"9\"} 1\n"));
+    cr_assert(strstr((const char *)body.data, "outputd_http_requests_total{path=\"set\",status=\"412\"} 1\n"));
+    buffer_release(&body);
 }
 
 static void say_chunks(int count)
@@ -152,14 +157,15 @@ Test(service_http_limits, a_flood_of_headers_ends_its_connection)
 
 Test(service_http_limits, noise_ends_its_connection)
 {
-    static const char *const noise[] = {"\r\n\r\n\r\n\r\n",
-                                        "nonsense\r\n\r\n",
-                                        "GET\r\n\r\n",
-                                        "\x16\x03\x01\x02",
-                                        "GET /healthz HTTP/9.9\r\n\r\n",
-                                        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-                                        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
-                                        "\r\n\r\nzz\r\n"};
+    static const char *const noise[] = {
+        "\r\n\r\n\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET\r\n\r\n",
+        "\x16\x03\x01\x02",
+        "GET /healthz HTTP/9.9\r\n\r\n",
+        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /tracker/output/set HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    };
 
     start("300");
     for (size_t i = 0; i < sizeof noise / sizeof *noise; i++) {

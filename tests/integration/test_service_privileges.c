@@ -127,6 +127,7 @@ Test(service_privileges, as_a_user_it_serves_reloads_reconnects_and_drains)
 
     if (geteuid() != 0)
         return;
+    outputd_set_text(service, "audit.path", "audit.jsonl");
     set_options("--user nobody");
     outputd_start(service);
     outputd_wait_ready(service);
@@ -137,8 +138,11 @@ Test(service_privileges, as_a_user_it_serves_reloads_reconnects_and_drains)
     expect_status("Gid", ids);
     cr_assert_eq(outputd_log_count(service, "warning"), SYSCALL_FILTER_BUILT ? 0 : 1); /* that there is none */
     expect_flow("on");
+    run_shell("cd %s && mv audit.jsonl audit.jsonl.1");
     outputd_signal(service, SIGHUP);
     outputd_wait_log(service, " reloaded ", 1);
+    outputd_wait_log(service, "audit trail goes on in a new file", 1);
+    run_shell("cd %s && test \"$(stat -c '%%U %%a' audit.jsonl)\" = 'nobody 640'");
     broker_restart(broker);
     outputd_wait_log(service, "presence read back", 2);
     field_free(field);

@@ -161,15 +161,11 @@ static void settled(const struct engine_event *event)
 static void trace_event(const struct engine_event *event)
 {
     static const char *const names[] = {
-        [EVENT_REQUEST_ACCEPTED] = "accepted",
-        [EVENT_REQUEST_REFUSED] = "refused",
-        [EVENT_REQUEST_DUPLICATE] = "repeated",
-        [EVENT_REPLY_TOPIC_REFUSED] = "dropped for its reply topic",
-        [EVENT_COMMAND_STAGED] = "command staged",
-        [EVENT_COMMAND_SENT] = "command sent",
-        [EVENT_REQUEST_SETTLED] = "settled",
-        [EVENT_ACK_IGNORED] = "ack ignored",
-        [EVENT_PRESENCE] = "presence",
+        [EVENT_REQUEST_ACCEPTED] = "accepted",     [EVENT_REQUEST_REFUSED] = "refused",
+        [EVENT_REQUEST_DUPLICATE] = "repeated",    [EVENT_REPLY_TOPIC_REFUSED] = "dropped for its reply topic",
+        [EVENT_COMMAND_STAGED] = "command staged", [EVENT_COMMAND_SENT] = "command sent",
+        [EVENT_REQUEST_SETTLED] = "settled",       [EVENT_REPLY_RECOVERED] = "reply recovered",
+        [EVENT_ACK_IGNORED] = "ack ignored",       [EVENT_PRESENCE] = "presence",
     };
 
     trace("service: %s, id %llu, tracker %d, request %d, code %d, %s", names[event->kind],

@@ -30,7 +30,7 @@ export function channelsOf(document) {
   return {
     request: [address('request')],
     reply: [address('replyDefault'), address('replyOwn')],
-    ...Object.fromEntries(['command', 'ack', 'presence', 'state', 'stats'].map((name) => [name, [address(name)]])),
+    ...Object.fromEntries(['command', 'ack', 'presence', 'state', 'stats', 'audit'].map((name) => [name, [address(name)]])),
   };
 }
 
