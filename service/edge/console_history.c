@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 /* In milliseconds: from a tracker next door to one behind a satellite. */
-static const uint32_t bounds_ms[HISTORY_BOUNDS] = {1,   2,   5,    10,   20,   50,    100,  200,
+static const uint32_t bounds_ms[HISTORY_BOUNDS] = {1,   2,    5,    10,   20,    50,    100,  200,
                                                    500, 1000, 2000, 5000, 10000, 20000, 60000};
 
 static struct history_step *step_at(struct console_history *h, uint64_t mono_ms)

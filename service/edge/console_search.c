@@ -58,8 +58,7 @@ static const char *read_presence(const char *text, struct console_query *q)
 static const struct {
     const char *name;
     const char *(*read)(const char *text, struct console_query *q);
-} parameters[] = {
-    {"search", read_search}, {"after", read_after}, {"limit", read_limit}, {"presence", read_presence}};
+} parameters[] = {{"search", read_search}, {"after", read_after}, {"limit", read_limit}, {"presence", read_presence}};
 
 static const char *read_parameter(const char *name, const char *text, struct console_query *q)
 {
@@ -79,7 +78,8 @@ const char *console_query_read(struct bytes text, uint32_t page_max, struct cons
     json_t *value;
 
     *q = (struct console_query){.limit = page_max};
-    json_object_foreach (root, name, value) {
+    json_object_foreach(root, name, value)
+    {
         const char *error = json_is_string(value) ? read_parameter(name, json_string_value(value), q)
                                                   : "the parameters are search, after, limit and presence";
 
@@ -123,8 +123,8 @@ static json_t *states_json(const struct engine_view *view)
     json_t *states = json_array();
 
     for (unsigned i = 0; i < view->outputs; i++)
-        json_array_append_new(states, view->states.known >> i & 1 ? json_boolean(view->states.on >> i & 1)
-                                                                  : json_null());
+        json_array_append_new(states,
+                              view->states.known >> i & 1 ? json_boolean(view->states.on >> i & 1) : json_null());
     return states;
 }
 

@@ -63,8 +63,7 @@ static const char *bool_name(bool value)
 static void put_states(const struct output_states *states, unsigned count, struct buffer *out)
 {
     for (unsigned i = 0; i < count; i++)
-        buffer_printf(out, "%s%s", i ? ", " : "",
-                      states->known >> i & 1 ? bool_name(states->on >> i & 1) : "null");
+        buffer_printf(out, "%s%s", i ? ", " : "", states->known >> i & 1 ? bool_name(states->on >> i & 1) : "null");
 }
 
 static void put_command(const struct console_event *e, struct buffer *out)
@@ -117,7 +116,8 @@ void console_stream_event(const struct console_event *e, uint64_t life, struct b
 
 void console_stream_hello(uint64_t life, uint32_t retry_ms, uint64_t beat_ms, struct buffer *out)
 {
-    buffer_printf(out, "retry: %" PRIu32 "\nevent: hello\ndata: {\"life\": \"%" PRIx64 "\", \"beat_ms\": %" PRIu64 "}\n\n",
+    buffer_printf(out,
+                  "retry: %" PRIu32 "\nevent: hello\ndata: {\"life\": \"%" PRIx64 "\", \"beat_ms\": %" PRIu64 "}\n\n",
                   retry_ms, life, beat_ms);
 }
 

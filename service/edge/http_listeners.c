@@ -7,10 +7,10 @@
 #include "http_server_state.h"
 
 enum {
-    BATCH = 128,   /* events that one is told at a time, */
-    FEED_MS = 50,  /* and how often: a page cannot show more */
-    REPLAY = 256,  /* of the last events, for one that is new */
-    BLOCK = 8192,  /* that libmicrohttpd asks for at a time */
+    BATCH = 128,  /* events that one is told at a time, */
+    FEED_MS = 50, /* and how often: a page cannot show more */
+    REPLAY = 256, /* of the last events, for one that is new */
+    BLOCK = 8192, /* that libmicrohttpd asks for at a time */
     RETRY_MS = 1000,
 };
 
@@ -121,7 +121,7 @@ static void look_for_the_dead(struct http_server *s)
 {
     struct http_listener *l;
 
-    TAILQ_FOREACH(l, &s->listeners, link)
+    for (l = TAILQ_FIRST(&s->listeners); l; l = TAILQ_NEXT(l, link))
         l->told_ms = 0;
 }
 
@@ -161,8 +161,7 @@ void http_listeners_wake(struct http_server *s)
     bool all = atomic_load(&s->is_stopping);
     struct http_listener *l;
 
-    TAILQ_FOREACH(l, &s->listeners, link)
-    {
+    for (l = TAILQ_FIRST(&s->listeners); l; l = TAILQ_NEXT(l, link)) {
         if (!l->is_asleep || (!all && due_ms(l) > s->now_ms))
             continue;
         l->is_asleep = false;
@@ -180,8 +179,7 @@ int64_t http_listeners_wait_ms(struct http_server *s)
 
     if (TAILQ_EMPTY(&s->listeners))
         return -1;
-    TAILQ_FOREACH(l, &s->listeners, link)
-    {
+    for (l = TAILQ_FIRST(&s->listeners); l; l = TAILQ_NEXT(l, link)) {
         if (!l->is_asleep)
             continue;
         any_behind = any_behind || is_behind(l);

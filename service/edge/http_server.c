@@ -26,8 +26,7 @@ static int64_t shorter(int64_t a, int64_t b)
 
 static int wait_ms(struct http_server *s)
 {
-    int64_t wait =
-        shorter(http_listeners_wait_ms(s), shorter(http_connections_wait_ms(s), http_exchanges_wait_ms(s)));
+    int64_t wait = shorter(http_listeners_wait_ms(s), shorter(http_connections_wait_ms(s), http_exchanges_wait_ms(s)));
     MHD_UNSIGNED_LONG_LONG of_daemon;
 
     if (MHD_get_timeout(s->daemon, &of_daemon) == MHD_YES)

@@ -137,9 +137,10 @@ static void write_status(const struct service *s, struct buffer *out)
         put_text(out, "not_ready", why);
     buffer_printf(out, "\"ready\": %s, \"api\": %s, \"life\": \"%" PRIx64 "\", ", why ? "false" : "true",
                   s->first->http.api ? "true" : "false", console_ring_life(s->http->events));
-    buffer_printf(out, "\"uptime_s\": %" PRIu64 ", \"now_ms\": %" PRId64 ", ",
-                  (s->now.mono_ms - s->started_ms) / 1000, s->now.wall_ms);
-    buffer_printf(out, "\"registered\": %zu, \"online\": %zu, \"pending\": %zu, \"queued\": %zu, \"page_max\": %" PRIu32,
+    buffer_printf(out, "\"uptime_s\": %" PRIu64 ", \"now_ms\": %" PRId64 ", ", (s->now.mono_ms - s->started_ms) / 1000,
+                  s->now.wall_ms);
+    buffer_printf(out,
+                  "\"registered\": %zu, \"online\": %zu, \"pending\": %zu, \"queued\": %zu, \"page_max\": %" PRIu32,
                   registry ? registry_tracker_count(registry) : 0, totals.online, totals.pending, totals.queued,
                   s->first->http.console_page_max);
     buffer_put_text(out, ", \"history\": ");

@@ -102,8 +102,8 @@ Test(console_stream, nothing_is_told_of_who_asked_and_where_the_reply_goes)
 
 Test(console_stream, a_page_goes_on_behind_what_it_has_heard)
 {
-    static const char *const others[] = {"", "ac-5", "ab", "ab-", "ab-x", "-5", "ab--5",
-                                         "ab-55555555555555555555555555555555555"};
+    static const char *const others[] = {"",     "ac-5", "ab",    "ab-",
+                                         "ab-x", "-5",   "ab--5", "ab-55555555555555555555555555555555555"};
 
     cr_assert_eq(console_stream_resume(bytes_of_text("ab-5"), 0xab, 100), 6);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
