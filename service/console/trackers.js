@@ -83,12 +83,19 @@ function tagsOf(t) {
   return tags.map((tag) => element('span', 'tag', tag));
 }
 
+function modelOf(t) {
+  const model = element('span', 'model', t.model);
+  model.title = t.model;
+  return model;
+}
+
 // What is at the end of its row.
 function endOf(t) {
   const tags = tagsOf(t);
   const hasAll = canSwitch && t.set_all && !whyNot(t) && !t.reserved.length && t.outputs.length > 1;
   if (tags.length) return [element('span', 'tags', ...tags)];
-  return [hasAll ? allButton(t) : element('span'), element('span', 'acked', t.updated_at_ms ? moment(t.updated_at_ms) : '')];
+  const acked = t.updated_at_ms ? moment(t.updated_at_ms) : '';
+  return [hasAll ? allButton(t) : element('span'), element('span', 'acked', t.queued ? `${t.queued} queued` : acked)];
 }
 
 function fill(row) {
@@ -101,7 +108,7 @@ function fill(row) {
   row.node.replaceChildren(
     dot,
     element('b', 'id', String(t.id)),
-    element('span', 'model', t.model, t.queued ? element('span', 'tag', `${t.queued} queued`) : ''),
+    modelOf(t),
     element('span', 'outputs', ...t.outputs.map((_, i) => makeOutput(t, i))),
     ...endOf(t),
   );
