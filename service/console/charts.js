@@ -26,7 +26,7 @@ function round(value) {
   return [1, 2, 4, 6, 10].map((n) => n * unit).find((n) => n >= value * 0.999);
 }
 
-const LEFT = 38;
+const LEFT = 46;
 const BOTTOM = 18;
 const TOP = 8;
 
