@@ -46,7 +46,7 @@ MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c |
 LIBS_base := -lcrypto
 LIBS_wire := -ljansson -l$(MSGPACK) $(LIBS_base)
 LIBS_core := -lxxhash -lpcre2-8 -lprotobuf-c $(LIBS_wire)
-LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp -lmicrohttpd $(LIBS_core)
+LIBS_edge := -lpaho-mqtt3cs -lssl -lconfig -lcap-ng -lseccomp $(LIBS_core)
 
 # What a program takes beside its rings.
 LIBS_outputctl := -lcurl
@@ -232,7 +232,7 @@ help:
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
 .PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind \
-    deps-docker deps-image deps-console
+    deps-docker deps-console
 deps:
 	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test console
 deps-fuzz:
@@ -257,8 +257,6 @@ deps-chaos:
 	@.ci/deps build run chaos
 deps-docker:
 	@.ci/deps build run docker
-deps-image:
-	@.ci/deps build run docker image
 
 # The recipes call make again: what is built must see the packages that have just been installed.
 .PHONY: run

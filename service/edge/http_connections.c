@@ -5,7 +5,7 @@
 
 struct http_connection *http_connection_of(struct MHD_Connection *connection)
 {
-    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    return mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 void http_connection_works(struct http_server *s, struct http_connection *c)
@@ -35,7 +35,7 @@ static void begin(struct http_server *s, struct MHD_Connection *connection, void
     struct http_connection *c = calloc(1, sizeof *c);
 
     CHECK(c);
-    c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    c->fd = mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     *context = c;
     if (atomic_fetch_add(&s->connection_count, 1) >= s->options.connections_max && !TAILQ_EMPTY(&s->waiting))
         end(s, TAILQ_FIRST(&s->waiting));

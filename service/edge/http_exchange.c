@@ -27,37 +27,37 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
 {
     char seconds[16];
 
-    MHD_add_response_header(response, "Content-Type",
+    mhd.add_response_header(response, "Content-Type",
                             answer->content_type ? answer->content_type : "text/plain; charset=utf-8");
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    mhd.add_response_header(response, "Cache-Control", "no-store");
+    mhd.add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (answer->is_console) {
-        MHD_add_response_header(response, "Content-Security-Policy",
+        mhd.add_response_header(response, "Content-Security-Policy",
                                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
                                 "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-        MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-        MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
-        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+        mhd.add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+        mhd.add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
+        mhd.add_response_header(response, "Referrer-Policy", "no-referrer");
     }
     if (answer->allow)
-        MHD_add_response_header(response, "Allow", answer->allow);
+        mhd.add_response_header(response, "Allow", answer->allow);
     if (answer->retry_after_s) {
         snprintf(seconds, sizeof seconds, "%u", answer->retry_after_s);
-        MHD_add_response_header(response, "Retry-After", seconds);
+        mhd.add_response_header(response, "Retry-After", seconds);
     }
 }
 
 static enum MHD_Result send_answer(struct http_server *s, struct http_exchange *x, const struct http_answer *answer)
 {
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(answer->body.len, answer->body.data, MHD_RESPMEM_MUST_COPY);
+        mhd.create_response_from_buffer(answer->body.len, answer->body.data, MHD_RESPMEM_MUST_COPY);
     enum MHD_Result r;
 
     if (!response)
         return MHD_NO; /* the connection is closed */
     add_headers(response, answer);
-    r = MHD_queue_response(x->connection, answer->status, response);
-    MHD_destroy_response(response);
+    r = mhd.queue_response(x->connection, answer->status, response);
+    mhd.destroy_response(response);
     count_answer(s, x->path, answer->status);
     http_connection_waits(s, http_connection_of(x->connection));
     return r;
@@ -105,8 +105,8 @@ static enum MHD_Result send_stream(struct http_server *s, struct http_exchange *
         return send_answer(s, x, &x->answer);
     }
     add_headers(response, &x->ask->answer);
-    r = MHD_queue_response(x->connection, x->ask->answer.status, response);
-    MHD_destroy_response(response);
+    r = mhd.queue_response(x->connection, x->ask->answer.status, response);
+    mhd.destroy_response(response);
     count_answer(s, x->path, x->ask->answer.status);
     http_connection_waits(s, http_connection_of(x->connection));
     return r;
@@ -147,7 +147,7 @@ static enum http_method method_of(const char *method)
 
 static const char *header(const struct http_exchange *x, const char *name)
 {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+    return mhd.lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
 static size_t body_max(const struct http_server *s)
@@ -195,7 +195,7 @@ static enum MHD_Result ask_loop(struct http_server *s, struct http_exchange *x)
     x->asked_ms = s->now_ms;
     TAILQ_INSERT_TAIL(&s->asked, x, link);
     http_connection_works(s, http_connection_of(x->connection));
-    MHD_suspend_connection(x->connection);
+    mhd.suspend_connection(x->connection);
     return MHD_YES;
 }
 
@@ -238,7 +238,7 @@ void http_exchange_ends(void *cls, struct MHD_Connection *connection, void **con
 static void go_on(struct http_server *s, struct http_exchange *x)
 {
     TAILQ_REMOVE(x->is_taken ? &s->taken : &s->asked, x, link);
-    MHD_resume_connection(x->connection);
+    mhd.resume_connection(x->connection);
 }
 
 void http_exchanges_take_answers(struct http_server *s)

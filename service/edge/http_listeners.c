@@ -58,7 +58,7 @@ static ssize_t fall_asleep(struct http_listener *l)
 {
     l->is_asleep = true;
     http_connection_works(l->server, http_connection_of(l->connection)); /* it is not its peer that is waited for */
-    MHD_suspend_connection(l->connection);
+    mhd.suspend_connection(l->connection);
     return 0;
 }
 
@@ -144,7 +144,7 @@ struct MHD_Response *http_listener_new(struct http_server *s, struct MHD_Connect
     console_stream_hello(console_ring_life(s->options.events), RETRY_MS, beat_ms(s), &l->out);
     TAILQ_INSERT_TAIL(&s->listeners, l, link);
     s->listener_count++;
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, tell, l, end);
+    response = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, tell, l, end);
     CHECK(response);
     return response;
 }
@@ -166,7 +166,7 @@ void http_listeners_wake(struct http_server *s)
             continue;
         l->is_asleep = false;
         http_connection_waits(s, http_connection_of(l->connection));
-        MHD_resume_connection(l->connection);
+        mhd.resume_connection(l->connection);
     }
 }
 

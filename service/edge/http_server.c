@@ -29,7 +29,7 @@ static int wait_ms(struct http_server *s)
     int64_t wait = shorter(http_listeners_wait_ms(s), shorter(http_connections_wait_ms(s), http_exchanges_wait_ms(s)));
     MHD_UNSIGNED_LONG_LONG of_daemon;
 
-    if (MHD_get_timeout(s->daemon, &of_daemon) == MHD_YES)
+    if (mhd.get_timeout(s->daemon, &of_daemon) == MHD_YES)
         wait = shorter((int64_t)of_daemon, wait);
     return (int)shorter(wait, IDLE_MS);
 }
@@ -54,7 +54,7 @@ static void turn(struct http_server *s, int longest_ms)
     http_exchanges_expire(s);
     http_connections_expire(s);
     http_listeners_wake(s);
-    MHD_run(s->daemon);
+    mhd.run(s->daemon);
 }
 
 /* Suspended connections would not be closed. */
@@ -63,7 +63,7 @@ static void give_up_all(struct http_server *s)
     s->options.answer_ms = 0;
     s->options.reply_ms = 0;
     http_exchanges_expire(s);
-    MHD_run(s->daemon);
+    mhd.run(s->daemon);
 }
 
 static void *run(void *ctx)
@@ -77,7 +77,7 @@ static void *run(void *ctx)
     while (s->exchange_count > 0 && s->now_ms < end_ms)
         turn(s, (int)(end_ms - s->now_ms));
     give_up_all(s);
-    MHD_stop_daemon(s->daemon);
+    mhd.stop_daemon(s->daemon);
     return NULL;
 }
 
@@ -105,7 +105,7 @@ static int listen_on(const char *listen_text)
 
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
-    return MHD_start_daemon(
+    return mhd.start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_exchange_goes_on, s, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->options.connections_max + CONNECTIONS_SPARE,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)s->options.head_bytes_max, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
@@ -146,9 +146,11 @@ static struct http_server *new_server(const struct http_options *options, struct
 
 struct http_server *http_server_start(const struct http_options *options, struct http_mailbox *mailbox)
 {
-    int fd = listen_on(options->listen);
     struct http_server *s;
+    int fd;
 
+    errno = ELIBACC;
+    fd = http_library_load() ? listen_on(options->listen) : -1;
     if (fd < 0)
         return NULL;
     s = new_server(options, mailbox);
@@ -159,10 +161,10 @@ struct http_server *http_server_start(const struct http_options *options, struct
         errno = ENOMEM;
         return NULL;
     }
-    s->daemon_fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    s->daemon_fd = mhd.get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     if (start_thread(s))
         return s;
-    MHD_stop_daemon(s->daemon);
+    mhd.stop_daemon(s->daemon);
     free(s);
     return NULL;
 }

@@ -3,7 +3,7 @@
 #ifndef EDGE_HTTP_SERVER_STATE_H
 #define EDGE_HTTP_SERVER_STATE_H
 
-#include <microhttpd.h>
+#include "http_library.h"
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -25,20 +25,20 @@ def read(source):
 
 
 def metrics_of(text):
-    """Name of each family (those of a histogram's series, too) to its labels."""
+    """Name of each metric, those of a histogram's series too, to its labels: None where it has no value yet."""
     labels, histograms = {}, set()
     for line in text.splitlines():
         kind = re.match(r"# TYPE (\S+) (\S+)", line)
         sample = re.match(r"([a-z_]+)(?:\{(.*)\})? ", line)
         if kind:
-            labels.setdefault(kind[1], set())
+            labels.setdefault(kind[1], None)
             if kind[2] == "histogram":
                 histograms.add(kind[1])
         elif sample and not line.startswith("#"):
-            labels.setdefault(sample[1], set()).update(re.findall(r'([a-z_]+)="', sample[2] or ""))
+            labels[sample[1]] = (labels.get(sample[1]) or set()) | set(re.findall(r'([a-z_]+)="', sample[2] or ""))
     for name in histograms:
         for suffix in ("_bucket", "_sum", "_count"):
-            labels.setdefault(name + suffix, set())
+            labels.setdefault(name + suffix, None)
         del labels[name]
     return labels
 
@@ -60,11 +60,14 @@ def mistakes(expression, metrics):
     names = set(NAME.findall(expression))
     for name in sorted(names - metrics.keys()):
         yield f"there is no metric {name}"
+    labels = {name: metrics.get(name) for name in names}
     for name, selector in SELECTOR.findall(expression):
         for label in re.findall(r"([a-z_]+) *[=!]", selector):
-            if label not in metrics.get(name, {label}) | OF_PROMETHEUS:
+            if labels[name] is not None and label not in labels[name] | OF_PROMETHEUS:
                 yield f"{name} has no label {label}"
-    known = set().union(OF_PROMETHEUS, *(metrics.get(name, set()) for name in names))
+    if None in labels.values():
+        return
+    known = OF_PROMETHEUS.union(*labels.values())
     for group in BY.findall(expression):
         for label in re.findall(r"[a-z_]+", group):
             if label not in known:

@@ -403,6 +403,7 @@ Test(service_console, there_are_only_so_many_listeners)
     struct http_client *other;
 
     outputd_set(service, "http.console_listeners_max", "2");
+    outputd_set(service, "http.timeout_ms", "60000"); /* a beat would find out too late who is gone */
     start();
     listener = listen_to("/console/events", "");
     other = listen_to("/console/events", "");

@@ -91,7 +91,7 @@ Test(service_drain, what_still_arrives_gets_8)
     char correlation[32];
 
     start_service();
-    outputd_signal(service, SIGSTOP);
+    outputd_pause(service);
     for (int i = 0; i < LATE; i++) {
         snprintf(correlation, sizeof correlation, "late %d", i);
         desk_set(desk, correlation, TRACKER, 1, i % 2);

@@ -260,10 +260,59 @@ void outputd_free(struct outputd *o)
 
 /* --- its end --- */
 
+/* How often it has gone to sleep. */
+static long sleeps_of(const struct outputd *o)
+{
+    static const char name[] = "voluntary_ctxt_switches:";
+    char line[256];
+    long sleeps = -1;
+    FILE *file;
+
+    snprintf(line, sizeof line, "/proc/%d/status", (int)o->pid);
+    file = fopen(line, "r");
+    cr_assert(file, "it does not run");
+    while (fgets(line, sizeof line, file)) {
+        if (strncmp(line, name, strlen(name)) == 0)
+            sleeps = strtol(line + strlen(name), NULL, 10);
+    }
+    fclose(file);
+    return sleeps;
+}
+
+/* It has not been woken for a while. */
+static void wait_idle(const struct outputd *o)
+{
+    enum { QUIET_MS = 100 };
+    long sleeps = sleeps_of(o);
+    uint64_t since_ms = clock_now().mono_ms;
+    uint64_t end_ms = since_ms + PUMP_PATIENCE_MS;
+
+    while (clock_now().mono_ms - since_ms < QUIET_MS) {
+        long now = sleeps_of(o);
+
+        cr_assert_lt(clock_now().mono_ms, end_ms, "it never waits");
+        if (now != sleeps)
+            since_ms = clock_now().mono_ms;
+        sleeps = now;
+        pump_turn();
+    }
+}
+
 void outputd_signal(const struct outputd *o, int number)
 {
     cr_assert(o->pid > 0);
     cr_assert_eq(kill(o->pid, number), 0);
+}
+
+/* What comes between the signal and the stop would still be seen. */
+void outputd_pause(const struct outputd *o)
+{
+    int status;
+
+    wait_idle(o);
+    outputd_signal(o, SIGSTOP);
+    cr_assert_eq(waitpid(o->pid, &status, WUNTRACED), o->pid);
+    cr_assert(WIFSTOPPED(status));
 }
 
 static bool reap(struct outputd *o, int *status)

@@ -53,6 +53,9 @@ void outputd_wait_ready(struct outputd *o);
 /* outputd_new, outputd_start, outputd_wait_ready. */
 struct outputd *outputd_run(const char *broker_url);
 
+/* SIGSTOP, in a moment in which it waits for something to come; it has stopped when this returns. */
+void outputd_pause(const struct outputd *o);
+
 void outputd_signal(const struct outputd *o, int number);
 
 /* Waits for its end: the exit status, or minus the signal that ended it. */
