@@ -156,7 +156,7 @@ test('a wrong key is asked for again', async ({ page, service }) => {
   await waitForState(page, 265489, 3, 'on');
 });
 
-// The service is stopped in the middle: nobody knows what has become of the request, and asking again finds out.
+// The reply is lost on its way: nobody knows what has become of the request, and asking again finds out.
 test('asking again is the same request', async ({ page, service }) => {
   await begin(page, service, 265489, 2, false);
   const before = commands('trackers');
@@ -258,12 +258,12 @@ test('after a restart of the service the page comes back by itself', async ({ pa
   await waitForState(page, 265489, 2, 'off');
 });
 
-test('a page elsewhere cannot lead here', async ({ page, service }) => {
+test('it may be called localhost, and its policy lets nobody in', async ({ page, service }) => {
   const response = await page.goto(service.url.replace('127.0.0.1', 'localhost'));
   assert.equal(response.status(), 200);
   const policy = response.headers()['content-security-policy'];
   assert.match(policy, /default-src 'none'.*frame-ancestors 'none'/);
-  page.complaints.length = 0; // that it is not the address of the others
+  page.complaints.length = 0; // that this is another address than the others use
 });
 
 // --- how it looks ---
