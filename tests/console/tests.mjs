@@ -258,6 +258,14 @@ test('after a restart of the service the page comes back by itself', async ({ pa
   await waitForState(page, 265489, 2, 'off');
 });
 
+// A browser does not try again by itself where it got an answer.
+test('a page for which there was no place tries again', async ({ page, service }) => {
+  await page.route('**/console/events*', (route) => route.fulfill({ status: 503, body: 'too many pages' }), { times: 1 });
+  await open(page, service);
+  await service.set(265489, 2, true);
+  await waitForState(page, 265489, 2, 'on');
+});
+
 test('it may be called localhost, and its policy lets nobody in', async ({ page, service }) => {
   const response = await page.goto(service.url.replace('127.0.0.1', 'localhost'));
   assert.equal(response.status(), 200);
