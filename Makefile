@@ -68,6 +68,14 @@ $(GENERATED)/sparkplug.pb-c.c $(GENERATED)/sparkplug.pb-c.h &: service/core/spar
 	@mkdir -p $(GENERATED)
 	protoc-c --proto_path=service/core --c_out=$(GENERATED) sparkplug.proto
 
+# The console's files, built into the program.
+CONSOLE := $(sort $(wildcard $(patsubst %,service/console/*.%,html css js svg)))
+
+$(GENERATED)/console_pages.c: service/console/embed $(CONSOLE)
+	@mkdir -p $(GENERATED)
+	service/console/embed $(CONSOLE) >$@.new
+	@mv $@.new $@
+
 $(BUILD)/obj/generated/%.o: $(GENERATED)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
@@ -92,6 +100,7 @@ $(BUILD)/lib$(1).a: $(call objects,service/$(1))
 endef
 $(foreach ring,$(RINGS),$(eval $(call ring_rule,$(ring))))
 $(BUILD)/libcore.a: $(BUILD)/obj/generated/sparkplug.pb-c.o
+$(BUILD)/libedge.a: $(BUILD)/obj/generated/console_pages.o
 
 RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
 
@@ -211,6 +220,7 @@ help:
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
+	@echo 'make console-test  the console in a browser, with a real broker and simulated trackers'
 	@echo 'make docker-lint  what can be checked of docker/ without an engine: compose, alerts, dashboard'
 	@echo 'make image      build the container image, with docker or podman'
 	@echo 'make image-test  build it without an engine, and run service and simulated trackers from it'
@@ -222,9 +232,9 @@ help:
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
 .PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind \
-    deps-docker
+    deps-docker deps-console
 deps:
-	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test
+	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test console
 deps-fuzz:
 	@.ci/deps build run fuzz
 deps-run:
@@ -241,6 +251,8 @@ deps-bench:
 	@.ci/deps build run bench
 deps-valgrind:
 	@.ci/deps build run test valgrind
+deps-console:
+	@.ci/deps build run console
 deps-chaos:
 	@.ci/deps build run chaos
 deps-docker:
@@ -265,6 +277,16 @@ tests/topics/node_modules/.done: tests/topics/package-lock.json
 test: deps-test
 	@$(MAKE) --no-print-directory -s test-binaries tests/topics/node_modules/.done
 	@tests/run $(BUILD)
+
+tests/console/node_modules/.done: tests/console/package-lock.json
+	cd tests/console && npm ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
+# The console in a browser. Screenshots go to build/console/.
+.PHONY: console-test
+console-test: deps-console
+	@$(MAKE) --no-print-directory -s all tests/console/node_modules/.done
+	@node tests/console/run.mjs $(BUILD)
 
 # Instrumented code makes gcc see what is not there, so here warnings are no errors: the other builds have them.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -345,7 +367,7 @@ lint: deps-lint
 	@$(MAKE) --no-print-directory -s all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo tests/package/run \
+	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo service/console/embed tests/package/run \
 	    tests/package/life tests/package/systemctl conf/install/keep \
 	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
 	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py

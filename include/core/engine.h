@@ -212,6 +212,24 @@ struct engine_totals engine_totals(const struct engine *e);
 bool engine_is_draining(const struct engine *e);
 bool engine_has_registry(const struct engine *e);
 
+/* NULL: never loaded. It lives until the next reload. */
+const struct registry *engine_registry(const struct engine *e);
+
+/* What is known of a tracker of the registry, for those who look on. */
+struct engine_view {
+    bool is_served; /* a profile serves its model */
+    bool has_set;
+    bool has_set_all;
+    bool online;
+    bool in_flight;
+    uint8_t outputs;
+    uint64_t reserved; /* bit n: output n + 1 is reserved to engine block */
+    uint32_t queued;
+    struct output_states states;
+};
+
+struct engine_view engine_view(const struct engine *e, const struct registry_tracker *tracker);
+
 /* The filters of every ack and presence topic, each once: appended as NUL-terminated strings, acks first. Returns how
  * many are acks; *count is how many there are in all. */
 size_t engine_filters(const struct engine *e, struct buffer *out, size_t *count);

@@ -85,6 +85,9 @@ size_t registry_session_count(const struct registry *r);
 size_t registry_tracker_count(const struct registry *r);
 const struct registry_tracker *registry_tracker_at(const struct registry *r, size_t index);
 
+/* Where it is, of one that was found. */
+size_t registry_tracker_index(const struct registry *r, const struct registry_tracker *tracker);
+
 size_t registry_model_count(const struct registry *r);
 const char *registry_model(const struct registry *r, size_t index);
 

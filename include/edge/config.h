@@ -68,6 +68,12 @@ struct config_http {
     uint32_t timeout_ms;
     uint32_t answer_ms;
     uint32_t reply_ms;
+    bool console;
+    struct conf_texts console_hosts;
+    uint32_t console_page_max;
+    uint32_t console_scan_max;
+    uint32_t console_events_max;
+    uint32_t console_listeners_max;
 };
 
 struct config_audit {

@@ -16,6 +16,8 @@ struct http_answer {
     const char *content_type; /* NULL: text/plain */
     const char *allow;        /* the methods, with status 405; NULL: none */
     unsigned retry_after_s;   /* 0: none */
+    bool is_console;          /* with what keeps a browser from doing more with it than showing it */
+    bool is_stream;           /* in place of a body: events, for as long as they are listened to */
     struct buffer body;
 };
 
@@ -31,6 +33,9 @@ struct http_ask {
     struct buffer query;         /* behind the question mark, as it was sent */
     struct buffer content_type;  /* empty: none was sent */
     struct buffer authorization; /* empty: none was sent */
+    struct buffer host;          /* empty: none was sent */
+    struct buffer fetch_site;    /* Sec-Fetch-Site; empty: none was sent */
+    struct buffer last_event_id; /* empty: none was sent */
     struct buffer body;
     struct http_answer answer;
 };

@@ -11,6 +11,10 @@ enum http_path {
     HTTP_PATH_SET,
     HTTP_PATH_SET_ALL,
     HTTP_PATH_OTHER_ACTION, /* one more level behind /tracker/output/ */
+    HTTP_PATH_CONSOLE_STATUS,
+    HTTP_PATH_CONSOLE_TRACKERS,
+    HTTP_PATH_CONSOLE_EVENTS,
+    HTTP_PATH_CONSOLE, /* "/", and what else is below /console/ */
     HTTP_PATH_UNKNOWN,
     HTTP_PATH_COUNT,
 };

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "edge/console_ring.h"
 #include "edge/http_mailbox.h"
 
 struct http_options {
@@ -17,9 +18,11 @@ struct http_options {
     uint32_t connections_max;
     uint32_t head_bytes_max; /* request line and headers; the memory of a connection */
     uint32_t body_bytes_max;
-    uint32_t timeout_ms; /* for a request to arrive, and for an answer to be taken */
-    uint32_t answer_ms;  /* for the loop to take a request from the mailbox */
-    uint32_t reply_ms;   /* for the loop to answer it */
+    uint32_t timeout_ms;         /* for a request to arrive, and for an answer to be taken */
+    uint32_t answer_ms;          /* for the loop to take a request from the mailbox */
+    uint32_t reply_ms;           /* for the loop to answer it */
+    struct console_ring *events; /* NULL: there is no console. Borrowed */
+    uint32_t listeners_max;      /* of events, at a time */
 };
 
 struct http_server;

@@ -377,6 +377,11 @@ const struct registry_tracker *registry_tracker_at(const struct registry *r, siz
     return &r->trackers[index];
 }
 
+size_t registry_tracker_index(const struct registry *r, const struct registry_tracker *tracker)
+{
+    return (size_t)(tracker - r->trackers);
+}
+
 size_t registry_model_count(const struct registry *r)
 {
     return r->model_count;

@@ -151,6 +151,12 @@ static const struct conf_key http_keys[] = {
     KEY(CONF_UINT, config_http, timeout_ms, 100, 600000),
     KEY(CONF_UINT, config_http, answer_ms, 100, 600000),
     KEY(CONF_UINT, config_http, reply_ms, 100, DAY_MS),
+    KEY(CONF_BOOL, config_http, console, 0, 0),
+    KEY(CONF_TEXTS, config_http, console_hosts, 0, 0),
+    KEY(CONF_UINT, config_http, console_page_max, 1, 1000),
+    KEY(CONF_UINT, config_http, console_scan_max, 1, MILLION),
+    KEY(CONF_UINT, config_http, console_events_max, 16, MILLION),
+    KEY(CONF_UINT, config_http, console_listeners_max, 1, 1000),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -366,6 +372,8 @@ static void check_http(struct reading *r)
     http->listen_is_default = http->listen == default_listen;
     if (*http->listen && !http_listen_parse(http->listen, &address))
         mistake(r, "http.listen", "must be ADDRESS:PORT, with an IPv4 address, or an IPv6 one in brackets");
+    if (http->console_listeners_max >= http->connections_max && http->console)
+        mistake(r, "http.console_listeners_max", "must be below http.connections_max");
 }
 
 /* --- secrets from files --- */
@@ -557,6 +565,10 @@ static void set_defaults(struct reading *r)
         .timeout_ms = 10000,
         .answer_ms = 10000,
         .reply_ms = 60000,
+        .console_page_max = 200,
+        .console_scan_max = 10000,
+        .console_events_max = 1024,
+        .console_listeners_max = 16,
     };
     c->audit = (struct config_audit){.bytes_max = 512, .buffer_bytes_max = 16 * 1024 * 1024, .refused_max_per_s = 100};
     c->topic_prefix = "";
@@ -635,6 +647,7 @@ void config_free(struct config *c)
         free(c->tls_paths[i]);
     free(c->broker.url.items);
     free(c->limits.reply_topics.items);
+    free(c->http.console_hosts.items);
     free(c->registry_path);
     free(c->profiles_path);
     free(c->journal_path);

@@ -20,6 +20,9 @@ void http_ask_free(struct http_ask *ask)
     buffer_release(&ask->query);
     buffer_release(&ask->content_type);
     buffer_release(&ask->authorization);
+    buffer_release(&ask->host);
+    buffer_release(&ask->fetch_site);
+    buffer_release(&ask->last_event_id);
     buffer_release(&ask->body);
     buffer_release(&ask->answer.body);
     free(ask);

@@ -31,6 +31,14 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
                             answer->content_type ? answer->content_type : "text/plain; charset=utf-8");
     mhd.add_response_header(response, "Cache-Control", "no-store");
     mhd.add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (answer->is_console) {
+        mhd.add_response_header(response, "Content-Security-Policy",
+                                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                                "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        mhd.add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+        mhd.add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
+        mhd.add_response_header(response, "Referrer-Policy", "no-referrer");
+    }
     if (answer->allow)
         mhd.add_response_header(response, "Allow", answer->allow);
     if (answer->retry_after_s) {
@@ -84,6 +92,24 @@ static enum MHD_Result refuse_full(struct http_server *s, struct http_exchange *
 {
     make_refusal(x, MHD_HTTP_SERVICE_UNAVAILABLE, CODE_QUEUE_ERROR, "too many requests wait\n");
     return send_answer(s, x, &x->answer);
+}
+
+static enum MHD_Result send_stream(struct http_server *s, struct http_exchange *x)
+{
+    struct MHD_Response *response = http_listener_new(s, x->connection, x->ask);
+    enum MHD_Result r;
+
+    if (!response) {
+        make_refusal(x, MHD_HTTP_SERVICE_UNAVAILABLE, CODE_SUCCESS, "too many pages: see http.console_listeners_max\n");
+        x->answer.is_console = true;
+        return send_answer(s, x, &x->answer);
+    }
+    add_headers(response, &x->ask->answer);
+    r = mhd.queue_response(x->connection, x->ask->answer.status, response);
+    mhd.destroy_response(response);
+    count_answer(s, x->path, x->ask->answer.status);
+    http_connection_waits(s, http_connection_of(x->connection));
+    return r;
 }
 
 /* --- a request arrives --- */
@@ -143,6 +169,9 @@ static enum MHD_Result read_head(struct http_server *s, struct http_exchange *x,
     x->ask->method = method_of(method);
     buffer_put_text(&x->ask->content_type, header(x, "Content-Type"));
     buffer_put_text(&x->ask->authorization, header(x, "Authorization"));
+    buffer_put_text(&x->ask->host, header(x, "Host"));
+    buffer_put_text(&x->ask->fetch_site, header(x, "Sec-Fetch-Site"));
+    buffer_put_text(&x->ask->last_event_id, header(x, "Last-Event-ID"));
     return says_too_much(s, x) ? refuse_too_large(s, x) : MHD_YES;
 }
 
@@ -183,6 +212,8 @@ enum MHD_Result http_exchange_goes_on(void *cls, struct MHD_Connection *connecti
         return read_body(s, x, data, size);
     if (!x->is_asked)
         return ask_loop(s, x);
+    if (x->ask && x->ask->answer.is_stream)
+        return send_stream(s, x);
     return send_answer(s, x, x->ask ? &x->ask->answer : &x->answer);
 }
 

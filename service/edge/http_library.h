@@ -6,19 +6,20 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
-#define HTTP_LIBRARY(F)            \
-    F(add_response_header)         \
-    F(create_response_from_buffer) \
-    F(destroy_response)            \
-    F(get_connection_info)         \
-    F(get_daemon_info)             \
-    F(get_timeout)                 \
-    F(lookup_connection_value)     \
-    F(queue_response)              \
-    F(resume_connection)           \
-    F(run)                         \
-    F(start_daemon)                \
-    F(stop_daemon)                 \
+#define HTTP_LIBRARY(F)              \
+    F(add_response_header)           \
+    F(create_response_from_buffer)   \
+    F(create_response_from_callback) \
+    F(destroy_response)              \
+    F(get_connection_info)           \
+    F(get_daemon_info)               \
+    F(get_timeout)                   \
+    F(lookup_connection_value)       \
+    F(queue_response)                \
+    F(resume_connection)             \
+    F(run)                           \
+    F(start_daemon)                  \
+    F(stop_daemon)                   \
     F(suspend_connection)
 
 /* Its functions, without the MHD_ in front. */

@@ -10,6 +10,10 @@ static const struct {
     [HTTP_PATH_SET] = {"/tracker/output/set", "set"},
     [HTTP_PATH_SET_ALL] = {"/tracker/output/set_all", "set_all"},
     [HTTP_PATH_OTHER_ACTION] = {NULL, "other_action"},
+    [HTTP_PATH_CONSOLE_STATUS] = {"/console/status", "console_status"},
+    [HTTP_PATH_CONSOLE_TRACKERS] = {"/console/trackers", "console_trackers"},
+    [HTTP_PATH_CONSOLE_EVENTS] = {"/console/events", "console_events"},
+    [HTTP_PATH_CONSOLE] = {"/", "console"},
     [HTTP_PATH_UNKNOWN] = {NULL, "unknown"},
 };
 
@@ -25,12 +29,21 @@ struct bytes http_path_action(struct bytes target)
     return bytes_of(target.data + before, target.len - before);
 }
 
+static bool is_below_console(struct bytes target)
+{
+    static const char console[] = "/console/";
+
+    return target.len >= sizeof console - 1 && memcmp(target.data, console, sizeof console - 1) == 0;
+}
+
 enum http_path http_path_of(struct bytes target)
 {
     for (unsigned i = 0; i < HTTP_PATH_COUNT; i++) {
         if (paths[i].target && bytes_equal_text(target, paths[i].target))
             return (enum http_path)i;
     }
+    if (is_below_console(target))
+        return HTTP_PATH_CONSOLE;
     return http_path_action(target).len ? HTTP_PATH_OTHER_ACTION : HTTP_PATH_UNKNOWN;
 }
 

@@ -24,9 +24,9 @@ static int64_t shorter(int64_t a, int64_t b)
     return b < 0 || (a >= 0 && a < b) ? a : b;
 }
 
-static int wait_ms(const struct http_server *s)
+static int wait_ms(struct http_server *s)
 {
-    int64_t wait = shorter(http_connections_wait_ms(s), http_exchanges_wait_ms(s));
+    int64_t wait = shorter(http_listeners_wait_ms(s), shorter(http_connections_wait_ms(s), http_exchanges_wait_ms(s)));
     MHD_UNSIGNED_LONG_LONG of_daemon;
 
     if (mhd.get_timeout(s->daemon, &of_daemon) == MHD_YES)
@@ -53,6 +53,7 @@ static void turn(struct http_server *s, int longest_ms)
     http_exchanges_take_answers(s);
     http_exchanges_expire(s);
     http_connections_expire(s);
+    http_listeners_wake(s);
     mhd.run(s->daemon);
 }
 
@@ -139,6 +140,7 @@ static struct http_server *new_server(const struct http_options *options, struct
     TAILQ_INIT(&s->waiting);
     TAILQ_INIT(&s->asked);
     TAILQ_INIT(&s->taken);
+    TAILQ_INIT(&s->listeners);
     return s;
 }
 

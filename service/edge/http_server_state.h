@@ -1,5 +1,5 @@
-/* The HTTP thread's inside, shared by its files: http_server.c (life), http_exchange.c (requests and answers) and
- * http_connections.c. All of it is the thread's, but for what is atomic. */
+/* The HTTP thread's inside, shared by its files: http_server.c (life), http_exchange.c (requests and answers),
+ * http_listeners.c (who hears events) and http_connections.c. All of it is the thread's, but for what is atomic. */
 #ifndef EDGE_HTTP_SERVER_STATE_H
 #define EDGE_HTTP_SERVER_STATE_H
 
@@ -37,6 +37,21 @@ struct http_exchange {
 
 TAILQ_HEAD(http_exchange_list, http_exchange);
 
+/* Who hears events: a response without an end. */
+struct http_listener {
+    TAILQ_ENTRY(http_listener) link;
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    uint64_t next;     /* the number of the event that it has not been told yet */
+    struct buffer out; /* what it is being told, */
+    size_t sent;       /* and how far */
+    bool is_asleep;    /* it has been told all there is; its connection is suspended */
+    uint64_t fed_ms;   /* when events were last looked for */
+    uint64_t told_ms;  /* when it was last told anything */
+};
+
+TAILQ_HEAD(http_listener_list, http_listener);
+
 struct http_server {
     struct http_options options;
     struct http_mailbox *mailbox;
@@ -48,6 +63,8 @@ struct http_server {
     struct http_exchange_list asked;     /* those that the loop may not have taken; the oldest first */
     struct http_exchange_list taken;     /* those that it has; the oldest first */
     size_t exchange_count;               /* all */
+    struct http_listener_list listeners;
+    uint32_t listener_count;
     atomic_bool is_stopping;
     atomic_uint connection_count;
     atomic_uint body_bytes_max;
@@ -66,6 +83,15 @@ void http_connection_works(struct http_server *s, struct http_connection *c);
 void http_connections_expire(struct http_server *s);
 /* Milliseconds until the first one's is, -1: never. */
 int64_t http_connections_wait_ms(const struct http_server *s);
+
+/* http_listeners.c */
+/* A response that tells events; NULL: there are too many listeners. */
+struct MHD_Response *http_listener_new(struct http_server *s, struct MHD_Connection *connection,
+                                       const struct http_ask *ask);
+/* Wakes those for whom there is something. */
+void http_listeners_wake(struct http_server *s);
+/* Milliseconds until there is, as far as time alone says; -1: never. The loop will wake the thread for events. */
+int64_t http_listeners_wait_ms(struct http_server *s);
 
 /* http_exchange.c: what libmicrohttpd calls */
 void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection);

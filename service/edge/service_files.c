@@ -170,7 +170,7 @@ static void warn_of_restart(const struct service *s)
 
     if (strcmp(a->instance, b->instance) != 0 || strcmp(a->broker.url.items[0], b->broker.url.items[0]) != 0 ||
         strcmp(a->topic_prefix, b->topic_prefix) != 0 || strcmp(a->journal_path, b->journal_path) != 0 ||
-        a->journal_sync != b->journal_sync || a->http.api != b->http.api ||
+        a->journal_sync != b->journal_sync || a->http.api != b->http.api || a->http.console != b->http.console ||
         strcmp(a->http.listen, b->http.listen) != 0 || strcmp(a->broker.share_group, b->broker.share_group) != 0 ||
         audit_is_other(&a->audit_options, &b->audit_options))
         log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics, journal, audit and http"));

@@ -25,7 +25,7 @@ static bool make_room_for_descriptors(uint32_t connections)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted;
 }
 
-static struct http_options options_of(const struct config *c)
+static struct http_options options_of(const struct config *c, struct console_ring *events)
 {
     return (struct http_options){
         .listen = c->http.listen,
@@ -35,6 +35,8 @@ static struct http_options options_of(const struct config *c)
         .timeout_ms = c->http.timeout_ms,
         .answer_ms = c->http.answer_ms,
         .reply_ms = c->http.reply_ms,
+        .events = events,
+        .listeners_max = c->http.console_listeners_max,
     };
 }
 
@@ -56,17 +58,37 @@ static void say_where(const struct config_http *c)
 
     http_listen_parse(c->listen, &address);
     mqtt_socket_not_from(http_listen_port(&address));
-    log_write(LOG_INFO, "HTTP", LOG_TEXT("at", c->listen), LOG_TEXT("api", c->api ? "on" : "off"));
+    log_write(LOG_INFO, "HTTP", LOG_TEXT("at", c->listen), LOG_TEXT("api", c->api ? "on" : "off"),
+              LOG_TEXT("console", c->console ? "on" : "off"));
     if (!http_listen_is_loopback(&address))
         log_write(LOG_WARNING, "HTTP is open to other machines without TLS", LOG_TEXT("at", c->listen),
                   LOG_TEXT("better", "a proxy with TLS in front"));
     log_flush(); /* the first turn may take long, and it can be asked meanwhile */
 }
 
+static void free_http(struct service_http *h)
+{
+    http_mailbox_free(h->mailbox);
+    console_ring_free(h->events);
+    free(h);
+}
+
+static struct service_http *new_http(const struct service *s)
+{
+    const struct config_http *c = &s->first->http;
+    struct service_http *h = calloc(1, sizeof *h);
+
+    CHECK(h);
+    h->mailbox = http_mailbox_new(c->asks_max);
+    if (c->console)
+        h->events = console_ring_new(c->console_events_max, (uint64_t)s->now.wall_ms);
+    return h;
+}
+
 int http_start(struct service *s)
 {
     const struct config_http *c = &s->first->http;
-    const struct http_options options = options_of(s->first);
+    struct http_options options;
     struct service_http *h;
     int error;
 
@@ -74,14 +96,12 @@ int http_start(struct service *s)
         return 0;
     if (!make_room_for_descriptors(c->connections_max))
         return cannot_listen(c, EMFILE);
-    h = calloc(1, sizeof *h);
-    CHECK(h);
-    h->mailbox = http_mailbox_new(c->asks_max);
+    h = new_http(s);
+    options = options_of(s->first, h->events);
     h->server = http_server_start(&options, h->mailbox);
     error = errno;
     if (!h->server) {
-        http_mailbox_free(h->mailbox);
-        free(h);
+        free_http(h);
         return cannot_listen(c, error);
     }
     s->http = h;
@@ -135,8 +155,7 @@ void http_stop(struct service *s)
     outbox_deliver_local(s->outbox);
     routes_give_up(s);
     http_server_stop(h->server);
-    http_mailbox_free(h->mailbox);
-    free(h);
+    free_http(h);
     s->http = NULL;
 }
 

@@ -84,6 +84,7 @@ void report_event(void *ctx, const struct engine_event *event)
     struct service *s = ctx;
 
     metrics_event(&s->metrics, event);
+    console_event(s, event);
     loggers[event->kind](event);
     if (s->audit)
         audit_event(s->audit, event, s->now);

@@ -130,6 +130,10 @@ static const struct {
     [HTTP_PATH_SET] = {MAY_CALL, allow_call, answer_api},
     [HTTP_PATH_SET_ALL] = {MAY_CALL, allow_call, answer_api},
     [HTTP_PATH_OTHER_ACTION] = {MAY_CALL, allow_call, answer_api},
+    [HTTP_PATH_CONSOLE_STATUS] = {MAY_GET, allow_get, console_answer_status},
+    [HTTP_PATH_CONSOLE_TRACKERS] = {MAY_GET, allow_get, console_answer_trackers},
+    [HTTP_PATH_CONSOLE_EVENTS] = {1 << HTTP_GET, "GET, OPTIONS", console_answer_events},
+    [HTTP_PATH_CONSOLE] = {MAY_GET, allow_get, console_answer_page},
     [HTTP_PATH_UNKNOWN] = {MAY_BE_ANYTHING, NULL, answer_unknown},
 };
 

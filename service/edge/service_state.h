@@ -147,6 +147,10 @@ void http_stop(struct service *s);
 void http_turn(struct service *s);
 /* A reply to a request that came over HTTP, perhaps in an earlier life: for those who wait for it. */
 void http_reply(struct service *s, uint64_t id, enum code code, struct bytes payload);
+/* Shows it to the console's pages, where there are any. */
+void console_event(struct service *s, const struct engine_event *event);
+/* What was shown in this turn may be told. */
+void console_turn(struct service *s);
 /* Readable when there is something to be taken, or -1. */
 int http_fd(const struct service *s);
 void http_metrics_write(const struct service *s, struct buffer *out);

@@ -274,6 +274,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     outbox_deliver_local(s->outbox);
     publish(s, !received);
     mqtt_cork(s->mqtt, false);
+    console_turn(s);
     check_stop(s);
     return more;
 }

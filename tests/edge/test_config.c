@@ -64,6 +64,10 @@ static const struct {
     NUMBER(limits.ack_bytes_max, 16384),
     NUMBER(limits.ack_partial_bytes_max, 2048),
     NUMBER(limits.user_burst, 100),
+    NUMBER(http.console_page_max, 200),
+    NUMBER(http.console_scan_max, 10000),
+    NUMBER(http.console_events_max, 1024),
+    NUMBER(http.console_listeners_max, 16),
     NUMBER(stats_interval_s, 5),
     NUMBER(journal_size_mb, 256),
     NUMBER(audit.bytes_max, 512),
@@ -81,6 +85,8 @@ static void expect_defaults(const struct config *c)
     cr_expect_str_eq(c->broker.share_group, "");
     cr_expect_eq(c->limits.user_rate, 50.0);
     cr_expect_eq(c->limits.reply_topics.count, 0);
+    cr_expect_not(c->http.console);
+    cr_expect_eq(c->http.console_hosts.count, 0);
     cr_expect_str_eq(c->topic_prefix, "");
     cr_expect_str_eq(c->reply_default, "api/tracker/output/{action}/response");
     cr_expect_str_eq(c->journal_path, "/var/lib/outputd");
@@ -188,6 +194,12 @@ static const struct {
     {"http", "timeout_ms", "OUTPUTD_HTTP_TIMEOUT_MS", false},
     {"http", "answer_ms", "OUTPUTD_HTTP_ANSWER_MS", false},
     {"http", "reply_ms", "OUTPUTD_HTTP_REPLY_MS", false},
+    {"http", "console", "OUTPUTD_HTTP_CONSOLE", false},
+    {"http", "console_hosts", "OUTPUTD_HTTP_CONSOLE_HOSTS", true},
+    {"http", "console_page_max", "OUTPUTD_HTTP_CONSOLE_PAGE_MAX", false},
+    {"http", "console_scan_max", "OUTPUTD_HTTP_CONSOLE_SCAN_MAX", false},
+    {"http", "console_events_max", "OUTPUTD_HTTP_CONSOLE_EVENTS_MAX", false},
+    {"http", "console_listeners_max", "OUTPUTD_HTTP_CONSOLE_LISTENERS_MAX", false},
     {"state", "source", "OUTPUTD_STATE_SOURCE", true},
     {"log", "level", "OUTPUTD_LOG_LEVEL", true},
     {"log", "format", "OUTPUTD_LOG_FORMAT", true},

@@ -148,6 +148,8 @@ Test(config_values, a_bad_value_of_the_file_is_a_mistake_at_its_line)
         {"log: { format = \"xml\"; };", ":1: log.format must be text or json\n"},
         {"registry: {\nsource = \"postgres\"; };", ":2: registry.source must be file\n"},
         {"state: { source = \"redis\"; };", ":1: state.source must be memory\n"},
+        {"http: { console = true; connections_max = 20;\nconsole_listeners_max = 20; };",
+         ":2: http.console_listeners_max must be below http.connections_max\n"},
         {"http: {\nlisten = \"localhost:9108\"; };",
          ":2: http.listen must be ADDRESS:PORT, with an IPv4 address, or an IPv6 one in brackets\n"},
         {"topics: {\nreply_default = \"a/+\"; };",
