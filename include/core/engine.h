@@ -142,6 +142,7 @@ struct engine_message {
     bool retain;
     bool dup;
     bool local;        /* see engine_local_request */
+    bool too_large;    /* its payload was longer than any may be, and is not here */
     struct bytes hash; /* that came beside the payload; data NULL: none */
 };
 

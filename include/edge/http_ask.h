@@ -29,6 +29,7 @@ struct http_ask {
     void *asker;                 /* the HTTP thread's */
     enum http_path path;
     enum http_method method;
+    bool is_too_large;           /* its body is not here, and it has been refused for that */
     struct buffer target;        /* the path, as it was sent */
     struct buffer query;         /* behind the question mark, as it was sent */
     struct buffer content_type;  /* empty: none was sent */

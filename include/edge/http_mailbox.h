@@ -22,6 +22,9 @@ void http_mailbox_free(struct http_mailbox *m); /* takes NULL; frees what is sti
 /* False: it is full, or closed, and the ask remains the caller's. */
 bool http_mailbox_put(struct http_mailbox *m, struct http_ask *ask);
 
+/* Of one that has its answer already: it goes to the loop, or is freed where that is full or closed. */
+void http_mailbox_tell(struct http_mailbox *m, struct http_ask *ask);
+
 /* The next one that was answered, the caller's again; NULL: none. */
 struct http_ask *http_mailbox_answered(struct http_mailbox *m);
 

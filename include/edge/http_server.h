@@ -50,7 +50,4 @@ extern const unsigned http_statuses[];
 uint64_t http_server_count(const struct http_server *server, enum http_path path, size_t status_index);
 uint32_t http_server_connections(const struct http_server *server);
 
-/* Requests that were refused with code 9 while they arrived. */
-uint64_t http_server_too_large(const struct http_server *server, enum http_path path);
-
 #endif

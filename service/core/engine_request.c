@@ -100,7 +100,7 @@ void engine_read_request(const struct engine *e, struct bytes action, const stru
     in->request.id = (struct request_id){0};
     in->encoding = encoding_of(message->content_type, message->payload);
     in->request.action = action_from_name(action);
-    if (message->payload.len <= e->config->request_bytes_max)
+    if (!message->too_large && message->payload.len <= e->config->request_bytes_max)
         in->readable = request_decode(in->encoding, message->payload, in->request.action, &in->request) == 0;
     if (in->readable && (in->request.bad & 1u << PARAMETER_REQUEST_ID))
         in->request.id.kind = REQUEST_ID_NONE;
@@ -113,7 +113,7 @@ void engine_read_request(const struct engine *e, struct bytes action, const stru
 /* Checks 1 to 5: what the message alone shows. */
 static enum code check_message(const struct engine *e, const struct incoming *in)
 {
-    if (in->message->payload.len > e->config->request_bytes_max)
+    if (in->message->too_large || in->message->payload.len > e->config->request_bytes_max)
         return CODE_TOO_LARGE;
     if (in->request.action == ACTION_UNKNOWN)
         return CODE_WRONG_METHOD;

@@ -63,17 +63,21 @@ static enum MHD_Result send_answer(struct http_server *s, struct http_exchange *
     return r;
 }
 
+static bool is_of_the_api(const struct http_exchange *x)
+{
+    return x->path == HTTP_PATH_SET || x->path == HTTP_PATH_SET_ALL || x->path == HTTP_PATH_OTHER_ACTION;
+}
+
 /* An answer that the server makes by itself: nothing of the request has reached the loop, or nobody waits for it any
  * more. On the paths of the API as the API says it, where there is a code. */
 static void make_refusal(struct http_exchange *x, unsigned status, enum code code, const char *text)
 {
     static const struct request_id none;
     const struct reply reply = {.code = code, .outcome = OUTCOME_NOT_SENT, .id = &none};
-    bool is_api = x->path == HTTP_PATH_SET || x->path == HTTP_PATH_SET_ALL || x->path == HTTP_PATH_OTHER_ACTION;
 
     x->answer.status = status;
     x->answer.retry_after_s = status == MHD_HTTP_SERVICE_UNAVAILABLE ? 1 : 0;
-    if (!is_api || code == CODE_SUCCESS) {
+    if (!is_of_the_api(x) || code == CODE_SUCCESS) {
         buffer_put_text(&x->answer.body, text);
         return;
     }
@@ -81,9 +85,21 @@ static void make_refusal(struct http_exchange *x, unsigned status, enum code cod
     reply_encode(ENCODING_JSON, &reply, &x->answer.body);
 }
 
+/* The loop is told what was refused, without the body: it is a request of somebody, which is counted and audited. */
+static void tell_too_large(struct http_server *s, struct http_exchange *x)
+{
+    struct http_ask *ask = x->ask;
+
+    x->ask = http_ask_new();
+    ask->is_too_large = true;
+    buffer_release(&ask->body);
+    http_mailbox_tell(s->mailbox, ask);
+}
+
 static enum MHD_Result refuse_too_large(struct http_server *s, struct http_exchange *x)
 {
-    atomic_fetch_add_explicit(&s->too_large[x->path], 1, memory_order_relaxed);
+    if (is_of_the_api(x))
+        tell_too_large(s, x);
     make_refusal(x, MHD_HTTP_PRECONDITION_FAILED, CODE_TOO_LARGE, "too large\n");
     return send_answer(s, x, &x->answer);
 }

@@ -80,20 +80,31 @@ static struct http_ask *take_first(struct http_ask_list *list, int fd)
 
 /* --- the HTTP thread's --- */
 
-bool http_mailbox_put(struct http_mailbox *m, struct http_ask *ask)
+static bool put(struct http_mailbox *m, struct http_ask *ask, enum http_ask_state state)
 {
     bool fits;
 
     lock(m);
     fits = !m->is_closed && m->ask_count < m->asks_max;
     if (fits) {
-        ask->state = HTTP_ASK_PUT;
+        ask->state = state;
         STAILQ_INSERT_TAIL(&m->asks, ask, link);
         m->ask_count++;
         eventfd_write(m->asks_fd, 1);
     }
     unlock(m);
     return fits;
+}
+
+bool http_mailbox_put(struct http_mailbox *m, struct http_ask *ask)
+{
+    return put(m, ask, HTTP_ASK_PUT);
+}
+
+void http_mailbox_tell(struct http_mailbox *m, struct http_ask *ask)
+{
+    if (!put(m, ask, HTTP_ASK_GIVEN_UP))
+        http_ask_free(ask);
 }
 
 struct http_ask *http_mailbox_answered(struct http_mailbox *m)
@@ -164,7 +175,8 @@ struct http_ask *http_mailbox_take(struct http_mailbox *m)
     lock(m);
     ask = take_first(&m->asks, m->asks_fd);
     if (ask) {
-        ask->state = HTTP_ASK_TAKEN;
+        if (ask->state == HTTP_ASK_PUT)
+            ask->state = HTTP_ASK_TAKEN;
         m->ask_count--;
     }
     unlock(m);

@@ -195,8 +195,3 @@ uint32_t http_server_connections(const struct http_server *s)
 {
     return atomic_load_explicit(&s->connection_count, memory_order_relaxed);
 }
-
-uint64_t http_server_too_large(const struct http_server *s, enum http_path path)
-{
-    return atomic_load_explicit(&s->too_large[path], memory_order_relaxed);
-}

@@ -68,7 +68,6 @@ struct http_server {
     atomic_bool is_stopping;
     atomic_uint connection_count;
     atomic_uint body_bytes_max;
-    atomic_ullong too_large[HTTP_PATH_COUNT];
     atomic_ullong counts[HTTP_PATH_COUNT][HTTP_STATUS_COUNT];
 };
 

@@ -114,24 +114,6 @@ int http_fd(const struct service *s)
     return s->http ? http_mailbox_asks_fd(s->http->mailbox) : -1;
 }
 
-/* Refused before they had arrived: nothing of them but that has reached the loop. */
-static void count_too_large(struct service *s)
-{
-    static const enum action actions[HTTP_PATH_COUNT] = {
-        [HTTP_PATH_SET] = ACTION_SET, [HTTP_PATH_SET_ALL] = ACTION_SET_ALL, [HTTP_PATH_OTHER_ACTION] = ACTION_UNKNOWN};
-
-    for (unsigned path = HTTP_PATH_SET; path <= HTTP_PATH_OTHER_ACTION; path++) {
-        uint64_t fresh = http_server_too_large(s->http->server, (enum http_path)path) - s->http->too_large[path];
-
-        if (fresh == 0)
-            continue;
-        s->http->too_large[path] += fresh;
-        engine_counters(s->engine)->requests += fresh;
-        engine_counters(s->engine)->requests_refused += fresh;
-        metrics_reply(&s->metrics, actions[path], CODE_TOO_LARGE, fresh);
-    }
-}
-
 void http_turn(struct service *s)
 {
     struct http_ask *ask;
@@ -139,7 +121,6 @@ void http_turn(struct service *s)
     if (!s->http)
         return; /* off */
     http_server_limit_body(s->http->server, s->current->limits.request_bytes_max);
-    count_too_large(s);
     while ((ask = http_mailbox_take(s->http->mailbox)))
         routes_take(s, ask);
 }

@@ -14,7 +14,6 @@ struct service_http {
     struct map waiting; /* for the reply to the request of this id: lists of asks; no more than there are connections */
     struct console_ring *events; /* NULL: there is no console */
     struct console_history history;
-    uint64_t too_large[HTTP_PATH_COUNT]; /* of http_server_too_large, as far as they have been counted */
 };
 
 /* service_console.c; each gives its answer back at once */

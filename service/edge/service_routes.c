@@ -57,6 +57,7 @@ static void answer_api(struct service *s, struct http_ask *ask)
     struct engine_message message = {
         .content_type = bytes_of_text(encoding_content_type(ENCODING_JSON)),
         .local = true,
+        .too_large = ask->is_too_large,
         .hash = http_api_hash(buffer_bytes(&ask->authorization)),
     };
     uint64_t id;
@@ -65,7 +66,8 @@ static void answer_api(struct service *s, struct http_ask *ask)
         answer_text(s, ask, 404, "the API is not served here: see http.api");
         return;
     }
-    message.payload = http_api_payload(ask, &room);
+    if (!ask->is_too_large)
+        message.payload = http_api_payload(ask, &room);
     id = engine_local_request(s->engine, http_path_action(buffer_bytes(&ask->target)), &message, s->now);
     wait_for_reply(s, ask, id);
     buffer_release(&room);

@@ -125,6 +125,22 @@ Test(http_mailbox, the_answer_to_one_that_was_given_up_is_dropped)
     cr_assert_null(http_mailbox_answered(mailbox));
 }
 
+Test(http_mailbox, what_is_only_told_is_taken_and_its_answer_dropped)
+{
+    struct http_ask *ask = http_ask_new();
+
+    http_mailbox_tell(mailbox, ask);
+    cr_assert_eq(http_mailbox_take(mailbox), ask);
+    http_mailbox_answer(mailbox, ask);
+    cr_assert_null(http_mailbox_answered(mailbox));
+    cr_assert_not(is_readable(http_mailbox_answers_fd(mailbox)));
+    for (int i = 0; i < ASKS_MAX + 1; i++)
+        http_mailbox_tell(mailbox, http_ask_new());
+    for (int i = 0; i < ASKS_MAX; i++)
+        http_mailbox_answer(mailbox, http_mailbox_take(mailbox));
+    cr_assert_null(http_mailbox_take(mailbox));
+}
+
 /* --- two threads --- */
 
 enum { ROUNDS = 20000 };

@@ -13,6 +13,7 @@
 #include "support/crowd.h"
 #include "support/desk.h"
 #include "support/field.h"
+#include "support/http_client.h"
 #include "support/outputd.h"
 #include "support/pump.h"
 #include "support/trail.h"
@@ -513,6 +514,26 @@ Test(service_audit, with_a_full_disk_and_a_trail_that_is_required_new_requests_g
 }
 
 /* --- a flood --- */
+
+Test(service_audit, a_body_that_http_does_not_take_has_a_line)
+{
+    uint16_t port = outputd_listen(service);
+    struct http_client *client;
+    const json_t *line = NULL;
+
+    outputd_set(service, "http.api", "true");
+    start_service();
+    client = http_open(port);
+    http_say(client, "POST /tracker/output/set HTTP/1.1\r\nHost: test\r\nContent-Length: 99999\r\n\r\n");
+    http_expect(client, 412, NULL);
+    http_close(client);
+    cr_assert_eq(http_ask(port, "/healthz", NULL), 200);
+    outputd_stop(service);
+    read_trail("audit.jsonl");
+    cr_assert_eq(trail_find(&trail, "event", "refused", &line), 1);
+    cr_assert_eq(trail_number(line, "code"), 9);
+    cr_assert_str_eq(trail_text(line, "action"), "set");
+}
 
 Test(service_audit, a_flood_of_junk_takes_so_many_lines_a_second_and_one_that_counts_the_rest)
 {
