@@ -48,7 +48,4 @@ int metrics_code_at(size_t index);
 
 void metrics_event(struct metrics *m, const struct engine_event *event);
 
-/* A reply that was not the engine's. */
-void metrics_reply(struct metrics *m, enum action action, enum code code, uint64_t count);
-
 #endif

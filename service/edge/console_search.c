@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "edge/http_form.h"
+#include "wire/sinks.h"
 
 /* --- the query --- */
 
@@ -149,21 +150,20 @@ static json_t *tracker_json(const struct registry *r, const struct registry_trac
                      "reserved", reserved_json(view), "updated_at_ms", (json_int_t)view->states.updated_at_ms);
 }
 
-/* True: it is one of those that are searched for. */
-static bool take(struct search *s, const struct registry_tracker *tracker)
+/* Puts it with what was found, if it is one of those that are searched for. */
+static void take(struct search *s, const struct registry_tracker *tracker)
 {
     const struct console_query *q = s->query;
     struct engine_view view;
     json_t *json;
 
     if (!holds(s, tracker))
-        return false;
+        return;
     view = engine_view(s->engine, tracker);
     if ((q->only_online && !view.online) || (q->only_offline && view.online))
-        return false;
+        return;
     json = tracker_json(s->registry, tracker, &view);
     CHECK(json && json_array_append_new(s->found, json) == 0);
-    return true;
 }
 
 /* Whose id it is as a whole; NULL: nobody's. */
@@ -190,12 +190,6 @@ static size_t scan(struct search *s, size_t at, uint32_t scan_max)
     return at;
 }
 
-static int put_json(const char *data, size_t len, void *out)
-{
-    buffer_put(out, bytes_of(data, len));
-    return 0;
-}
-
 static void write_answer(struct search *s, size_t began, size_t at, struct buffer *out)
 {
     size_t count = s->registry ? registry_tracker_count(s->registry) : 0;
@@ -203,7 +197,7 @@ static void write_answer(struct search *s, size_t began, size_t at, struct buffe
     json_t *root = json_pack("{so so sI sI}", "trackers", s->found, "after", after, "scanned", (json_int_t)(at - began),
                              "registered", (json_int_t)count);
 
-    CHECK(root && json_dump_callback(root, put_json, out, JSON_COMPACT) == 0);
+    CHECK(root && json_dump_callback(root, sink_json, out, JSON_COMPACT) == 0);
     json_decref(root);
 }
 

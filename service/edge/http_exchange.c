@@ -47,20 +47,26 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
     }
 }
 
-static enum MHD_Result send_answer(struct http_server *s, struct http_exchange *x, const struct http_answer *answer)
+/* The response with the answer's status and headers; it is MHD's afterwards. */
+static enum MHD_Result send_response(struct http_server *s, const struct http_exchange *x,
+                                     const struct http_answer *answer, struct MHD_Response *response)
 {
-    struct MHD_Response *response =
-        mhd.create_response_from_buffer(answer->body.len, answer->body.data, MHD_RESPMEM_MUST_COPY);
     enum MHD_Result r;
 
-    if (!response)
-        return MHD_NO; /* the connection is closed */
     add_headers(response, answer);
     r = mhd.queue_response(x->connection, answer->status, response);
     mhd.destroy_response(response);
     count_answer(s, x->path, answer->status);
     http_connection_waits(s, http_connection_of(x->connection));
     return r;
+}
+
+static enum MHD_Result send_answer(struct http_server *s, struct http_exchange *x, const struct http_answer *answer)
+{
+    struct MHD_Response *response =
+        mhd.create_response_from_buffer(answer->body.len, answer->body.data, MHD_RESPMEM_MUST_COPY);
+
+    return response ? send_response(s, x, answer, response) : MHD_NO; /* the connection is closed */
 }
 
 static bool is_of_the_api(const struct http_exchange *x)
@@ -113,19 +119,13 @@ static enum MHD_Result refuse_full(struct http_server *s, struct http_exchange *
 static enum MHD_Result send_stream(struct http_server *s, struct http_exchange *x)
 {
     struct MHD_Response *response = http_listener_new(s, x->connection, x->ask);
-    enum MHD_Result r;
 
     if (!response) {
         make_refusal(x, MHD_HTTP_SERVICE_UNAVAILABLE, CODE_SUCCESS, "too many pages: see http.console_listeners_max\n");
         x->answer.is_console = true;
         return send_answer(s, x, &x->answer);
     }
-    add_headers(response, &x->ask->answer);
-    r = mhd.queue_response(x->connection, x->ask->answer.status, response);
-    mhd.destroy_response(response);
-    count_answer(s, x->path, x->ask->answer.status);
-    http_connection_waits(s, http_connection_of(x->connection));
-    return r;
+    return send_response(s, x, &x->ask->answer, response);
 }
 
 /* --- a request arrives --- */

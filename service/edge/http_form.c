@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "wire/request.h"
+#include "wire/sinks.h"
 
 /* Up to the separator, which is taken off `rest` with it. */
 static struct bytes cut(struct bytes *rest, char separator)
@@ -103,12 +104,6 @@ static bool put_parameter(json_t *root, struct bytes pair, struct buffer *name, 
     return value && json_object_set_new(root, (const char *)name->data, value) == 0;
 }
 
-static int put_json(const char *data, size_t len, void *out)
-{
-    buffer_put(out, bytes_of(data, len));
-    return 0;
-}
-
 int http_form_to_json(struct bytes form, struct buffer *out)
 {
     json_t *root = json_object();
@@ -123,7 +118,7 @@ int http_form_to_json(struct bytes form, struct buffer *out)
         good = pair.len == 0 || put_parameter(root, pair, &name, &text);
     }
     if (good)
-        CHECK(json_dump_callback(root, put_json, out, JSON_COMPACT) == 0);
+        CHECK(json_dump_callback(root, sink_json, out, JSON_COMPACT) == 0);
     json_decref(root);
     buffer_release(&name);
     buffer_release(&text);

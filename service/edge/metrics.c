@@ -60,9 +60,9 @@ static size_t place_of(enum code code)
     return i;
 }
 
-void metrics_reply(struct metrics *m, enum action action, enum code code, uint64_t count)
+static void count_reply(struct metrics *m, const struct engine_event *event)
 {
-    m->replies[action][place_of(code)] += count;
+    m->replies[event->action][place_of(event->code)]++;
 }
 
 /* --- profiles --- */
@@ -102,7 +102,7 @@ static struct profile_metrics *profile_of(struct metrics *m, const struct engine
 
 static void note_settled(struct metrics *m, const struct engine_event *event)
 {
-    metrics_reply(m, event->action, event->code, 1);
+    count_reply(m, event);
     profile_of(m, event)->outcomes[event->outcome]++;
     histogram_observe(&m->queue, event->queue_ms * 1000);
     if (event->outcome != OUTCOME_NOT_SENT)
@@ -115,7 +115,7 @@ void metrics_event(struct metrics *m, const struct engine_event *event)
     if (event->kind == EVENT_REQUEST_SETTLED)
         note_settled(m, event);
     else if (event->kind == EVENT_REQUEST_REFUSED)
-        metrics_reply(m, event->action, event->code, 1);
+        count_reply(m, event);
     else if (event->kind == EVENT_COMMAND_SENT)
         profile_of(m, event)->commands++;
 }

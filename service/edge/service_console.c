@@ -9,8 +9,6 @@
 #include "edge/console_stream.h"
 #include "service_http_state.h"
 
-static const char json_type[] = "application/json";
-
 static void give_back(struct service *s, struct http_ask *ask)
 {
     ask->answer.is_console = true;
@@ -112,15 +110,10 @@ void console_answer_page(struct service *s, struct http_ask *ask)
 
 /* --- what it asks for --- */
 
-/* No text in it comes from outside, but for the instance's name, which is the level of a topic. */
 static void put_text(struct buffer *out, const char *name, const char *text)
 {
     buffer_printf(out, "\"%s\": \"", name);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            buffer_put_u8(out, '\\');
-        buffer_put_u8(out, (uint8_t)*text);
-    }
+    buffer_put_escaped(out, bytes_of_text(text));
     buffer_put_text(out, "\", ");
 }
 
@@ -153,7 +146,7 @@ void console_answer_status(struct service *s, struct http_ask *ask)
     if (!may_ask(s, ask))
         return;
     ask->answer.status = 200;
-    ask->answer.content_type = json_type;
+    ask->answer.content_type = encoding_content_type(ENCODING_JSON);
     write_status(s, &ask->answer.body);
     give_back(s, ask);
 }
@@ -176,7 +169,7 @@ void console_answer_trackers(struct service *s, struct http_ask *ask)
         return;
     }
     ask->answer.status = 200;
-    ask->answer.content_type = json_type;
+    ask->answer.content_type = encoding_content_type(ENCODING_JSON);
     give_back(s, ask);
 }
 

@@ -7,16 +7,11 @@
 #include "base/check.h"
 #include "terminal.h"
 #include "wire/object.h"
-
-static int sink(const char *data, size_t len, void *out)
-{
-    buffer_put(out, bytes_of(data, len));
-    return 0;
-}
+#include "wire/sinks.h"
 
 static void dump(json_t *value, struct buffer *out)
 {
-    CHECK(value && json_dump_callback(value, sink, out, JSON_ENCODE_ANY) == 0);
+    CHECK(value && json_dump_callback(value, sink_json, out, JSON_ENCODE_ANY) == 0);
     json_decref(value);
 }
 

@@ -4,14 +4,9 @@
 #include <msgpack.h>
 
 #include "base/check.h"
+#include "wire/sinks.h"
 
 /* --- JSON --- */
-
-static int sink_json(const char *data, size_t len, void *out)
-{
-    buffer_put(out, bytes_of(data, len));
-    return 0;
-}
 
 static json_t *what_to_json(const struct request_payload *request)
 {
@@ -44,17 +39,6 @@ static void encode_json(const struct request_payload *request, struct buffer *ou
 
 /* --- MessagePack --- */
 
-static int sink_msgpack(void *out, const char *data, size_t len)
-{
-    buffer_put(out, bytes_of(data, len));
-    return 0;
-}
-
-static void pack_text(msgpack_packer *packer, const char *text)
-{
-    msgpack_pack_str_with_body(packer, text, strlen(text));
-}
-
 static void pack_bool(msgpack_packer *packer, bool value)
 {
     if (value)
@@ -66,13 +50,13 @@ static void pack_bool(msgpack_packer *packer, bool value)
 static void pack_what(msgpack_packer *packer, const struct command *what)
 {
     if (what->action == ACTION_SET) {
-        pack_text(packer, "output");
+        sink_pack_text(packer, "output");
         msgpack_pack_int32(packer, what->output);
-        pack_text(packer, "enable");
+        sink_pack_text(packer, "enable");
         pack_bool(packer, what->enable);
         return;
     }
-    pack_text(packer, "outputs");
+    sink_pack_text(packer, "outputs");
     msgpack_pack_array(packer, what->output_count);
     for (unsigned i = 0; i < what->output_count; i++)
         pack_bool(packer, what->outputs >> i & 1);
@@ -82,8 +66,8 @@ static void pack_optional(msgpack_packer *packer, const char *name, const char *
 {
     if (!value)
         return;
-    pack_text(packer, name);
-    pack_text(packer, value);
+    sink_pack_text(packer, name);
+    sink_pack_text(packer, value);
 }
 
 static void encode_msgpack(const struct request_payload *request, struct buffer *out)
@@ -94,9 +78,9 @@ static void encode_msgpack(const struct request_payload *request, struct buffer 
 
     msgpack_packer_init(&packer, out, sink_msgpack);
     msgpack_pack_map(&packer, members);
-    pack_text(&packer, "hash");
-    pack_text(&packer, request->hash);
-    pack_text(&packer, "tracker_id");
+    sink_pack_text(&packer, "hash");
+    sink_pack_text(&packer, request->hash);
+    sink_pack_text(&packer, "tracker_id");
     msgpack_pack_int32(&packer, request->tracker_id);
     pack_what(&packer, &request->what);
     pack_optional(&packer, "request_id", request->request_id);

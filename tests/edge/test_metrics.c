@@ -65,7 +65,9 @@ Test(metrics, refusals_and_commands_are_counted)
                                 .kind = EVENT_REQUEST_REFUSED, .action = ACTION_UNKNOWN, .code = CODE_WRONG_METHOD});
     metrics_event(&metrics, &(struct engine_event){.kind = EVENT_COMMAND_SENT, .profile = "json"});
     metrics_event(&metrics, &(struct engine_event){.kind = EVENT_PRESENCE});
-    metrics_reply(&metrics, ACTION_SET_ALL, CODE_TOO_LARGE, 5);
+    for (int i = 0; i < 5; i++)
+        metrics_event(&metrics, &(struct engine_event){
+                                    .kind = EVENT_REQUEST_REFUSED, .action = ACTION_SET_ALL, .code = CODE_TOO_LARGE});
     write_all();
     expect_line("\noutputd_requests_total{action=\"other\",code=\"112\"} 1\n");
     expect_line("\noutputd_requests_total{action=\"set_all\",code=\"9\"} 5\n");
