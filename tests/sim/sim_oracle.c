@@ -345,7 +345,7 @@ static int note_record(void *ctx, enum journal_kind kind, uint64_t id, struct by
     (void)kind;
     CHECK(p);
     if (a && p->state != PENDING_SETTLED) {
-        a->settled = false;
+        a->settled = a->ended_not_sent = false;
         /* By a wall clock that was stepped since: nobody knows how long it has been, but no longer than this. */
         if (record.data[8] != (uint8_t)sim.boot && a->wall_ms != sim.wall_ms)
             a->deadline_ms = sim.now_ms + tracker_timeout_ms(a->tracker);
