@@ -76,6 +76,14 @@ $(GENERATED)/console_pages.c: service/console/embed $(CONSOLE)
 	service/console/embed $(CONSOLE) >$@.new
 	@mv $@.new $@
 
+# The scripts of shared state, likewise.
+SCRIPTS := service/core/lua/common.lua $(sort $(filter-out %/common.lua,$(wildcard service/core/lua/*.lua)))
+
+$(GENERATED)/shared_scripts.c: service/core/lua/embed $(SCRIPTS)
+	@mkdir -p $(GENERATED)
+	service/core/lua/embed $(SCRIPTS) >$@.new
+	@mv $@.new $@
+
 $(BUILD)/obj/generated/%.o: $(GENERATED)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
@@ -99,7 +107,7 @@ $(BUILD)/lib$(1).a: $(call objects,service/$(1))
 	$(AR) rcs $$@ $$^
 endef
 $(foreach ring,$(RINGS),$(eval $(call ring_rule,$(ring))))
-$(BUILD)/libcore.a: $(BUILD)/obj/generated/sparkplug.pb-c.o
+$(BUILD)/libcore.a: $(BUILD)/obj/generated/sparkplug.pb-c.o $(BUILD)/obj/generated/shared_scripts.o
 $(BUILD)/libedge.a: $(BUILD)/obj/generated/console_pages.o
 
 RING_LIBS := $(BUILD)/libedge.a $(BUILD)/libcore.a $(BUILD)/libwire.a $(BUILD)/libbase.a
@@ -186,6 +194,12 @@ $(BUILD)/tests/sim: $(call objects,tests/sim) $(BUILD)/obj/tests/support/memory_
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -Wl,--wrap=clock_now,--wrap=getrandom $(LIBS_edge)
 $(BUILD)/obj/tests/sim/%.o: CPPFLAGS += -Iservice/core -Iservice/edge
+
+# Several engines that share their state, on the scripts that the server runs.
+$(BUILD)/tests/shared: $(call objects,tests/shared) $(RING_LIBS)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge) -llua5.1
+$(BUILD)/obj/tests/shared/%.o: CPPFLAGS += -Iservice/core -isystem /usr/include/lua5.1 -DSERVER_LUA='"tests/shared/server.lua"'
 
 # The fuzzers, built with clang by `make fuzz`.
 $(BUILD)/acks: $(BUILD)/obj/tests/fuzz/acks.o $(RING_LIBS)

@@ -54,6 +54,7 @@ struct engine_reply {
     struct bytes payload;
     struct bytes correlation; /* data NULL: none */
     const char *content_type;
+    uint64_t until_ms; /* monotonic: it must not leave after that; 0: whenever */
 };
 
 enum engine_event_kind {
@@ -91,6 +92,8 @@ struct engine_event {
     struct bytes ack;              /* with the pieces that came before */
 };
 
+struct shared_call;
+
 /* What it is given is borrowed for the call. */
 struct engine_effects {
     void *ctx;
@@ -100,6 +103,7 @@ struct engine_effects {
     void (*cancel)(void *ctx, uint64_t id); /* a command that was not handed to the broker yet never will be */
     void (*reply)(void *ctx, const struct engine_reply *reply);
     void (*event)(void *ctx, const struct engine_event *event);
+    void (*ask)(void *ctx, const struct shared_call *call); /* where state is shared: core/shared.h */
 };
 
 /* --- life --- */
@@ -165,6 +169,9 @@ void engine_command_sent(struct engine *e, uint64_t id, struct instant now);
 void engine_command_refused(struct engine *e, uint64_t id, struct instant now);
 void engine_reply_delivered(struct engine *e, uint64_t id);
 
+/* The broker has acknowledged the tracker's state. */
+void engine_state_delivered(struct engine *e, int32_t tracker_id);
+
 /* What was staged for the journal until now is in it / could not be written yet. In the second case new requests, those
  * of this turn too, get code 8; what the journal knows of goes on, but nothing of it leaves before it can be written.
  */
@@ -193,7 +200,8 @@ void engine_republish_states(struct engine *e, struct instant now);
 
 /* The oldest state that is to be published and is dirty since before `since_ms`: appends topic and payload. False when
  * there is none. A tracker whose state changes often is published once for many changes. */
-bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic, struct buffer *payload);
+bool engine_next_state(struct engine *e, uint64_t since_ms, int32_t *tracker_id, struct buffer *topic,
+                       struct buffer *payload);
 bool engine_has_states(const struct engine *e);
 
 /* --- looking in --- */

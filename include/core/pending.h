@@ -46,11 +46,14 @@ struct pending {
     bool dup;        /* the PUBLISH was marked as a redelivery */
     bool committed;  /* a record of it is in the journal */
     bool took_token; /* of its user's rate limit; a duplicate gives it back */
+    bool is_shared;  /* the server of shared state has it */
+    bool asked;      /* a question about it is under way */
     struct route route;
     struct instant arrived;
     uint64_t deadline_ms;       /* monotonic */
     uint64_t started_ms;        /* monotonic: left the queue */
     uint64_t sent_ms;           /* monotonic: handed to the broker */
+    uint64_t reply_until_ms;    /* monotonic: its reply must not leave after that; 0: whenever */
     struct profile *profile;    /* counted; from its turn on */
     struct bytes echo;          /* what its ack repeats */
     struct buffer partial;      /* of an ack, whose rest is to come */

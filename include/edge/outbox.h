@@ -18,6 +18,8 @@ struct outbox_events {
     void (*command_refused)(void *ctx, uint64_t id, const char *why);
     /* Delivered: the broker has acknowledged it. A reply that it will never take counts as delivered, with why. */
     void (*reply_delivered)(void *ctx, uint64_t id, const char *why);
+    /* The broker has acknowledged a tracker's state. */
+    void (*state_delivered)(void *ctx, int32_t tracker_id);
     /* A reply without a topic, for whoever asked: delivered with that. */
     void (*local_reply)(void *ctx, uint64_t id, enum code code, struct bytes payload);
 };
@@ -31,7 +33,7 @@ void outbox_free(struct outbox *o); /* takes NULL */
 /* All of these copy what they are given. Commands, and replies that wait for the journal, are held. */
 void outbox_put_command(struct outbox *o, const struct engine_command *command);
 void outbox_put_reply(struct outbox *o, const struct engine_reply *reply);
-void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload);
+void outbox_put_state(struct outbox *o, int32_t tracker_id, struct bytes topic, struct bytes payload);
 void outbox_put_audit(struct outbox *o, struct bytes topic, struct bytes line);
 
 /* The journal has all that was staged for it until now: what is held may leave. */
@@ -43,7 +45,8 @@ void outbox_deliver_local(struct outbox *o);
 /* Takes a command out that was not sent yet. */
 void outbox_cancel(struct outbox *o, uint64_t id);
 
-/* Publishes what it can. A command whose deadline is over is dropped silently: its request has ended. 0 when nothing
+/* Publishes what it can. A command whose deadline is over is dropped silently: its request has ended. So is a reply that
+ * is somebody else's to send by now. 0 when nothing
  * waits any more, -EAGAIN when something does, -ENOTCONN. */
 int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms);
 

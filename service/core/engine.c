@@ -1,4 +1,5 @@
 #include "engine_state.h"
+#include "shared_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    if (e->shared)
+        shared_free(e);
     store_release(&e->store);
     trackers_release(&e->trackers);
     state_queue_release(&e->states_due);
@@ -116,8 +119,16 @@ void engine_journal_request(struct engine *e, struct pending *p)
         return;
     buffer_clear(&e->record);
     pending_to_record(p, e->now, &e->record);
-    e->effects.journal_put(e->effects.ctx, JOURNAL_REQUEST, p->id, buffer_bytes(&e->record));
+    e->effects.journal_put(e->effects.ctx, p->is_shared ? JOURNAL_SHARED : JOURNAL_REQUEST, p->id,
+                           buffer_bytes(&e->record));
     link_unsaved(e, p);
+}
+
+void engine_forget(struct engine *e, struct pending *p)
+{
+    (void)e;
+    unlink_unsaved(p);
+    pending_free(p);
 }
 
 void engine_journal_committed(struct engine *e)
@@ -140,7 +151,7 @@ void engine_journal_failed(struct engine *e, struct instant now)
         struct pending *p = e->unsaved;
 
         unlink_unsaved(p);
-        if (p->committed)
+        if (p->committed || p->asked) /* what the server of shared state was asked cannot be taken back */
             continue;
         e->effects.journal_delete(e->effects.ctx, JOURNAL_REQUEST, p->id);
         engine_settle(e, p, CODE_QUEUE_ERROR, OUTCOME_NOT_SENT);
@@ -183,7 +194,7 @@ static void count_outcome(struct engine *e, enum outcome outcome)
 
 /* A device that acks without saying what, or saying it so that it repeats soon, may still ack a command that was given
  * up on. */
-static uint32_t quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome)
+uint32_t engine_quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome)
 {
     uint32_t own;
 
@@ -220,7 +231,11 @@ void engine_settle(struct engine *e, struct pending *p, enum code code, enum out
     p->outcome = outcome;
     timers_cancel(&e->timers, &p->deadline);
     map_remove(&e->by_id, p->id);
-    store_complete(&e->store, p, quarantine_ms(e, p, outcome), e->now.mono_ms);
+    if (e->shared) {
+        shared_finish(e, p, code, outcome, false, code == CODE_SUCCESS || outcome == OUTCOME_REJECTED);
+        return;
+    }
+    store_complete(&e->store, p, engine_quarantine_ms(e, p, outcome), e->now.mono_ms);
 }
 
 static void journal_answer(struct engine *e, const struct pending *p)
@@ -236,7 +251,7 @@ static void journal_answer(struct engine *e, const struct pending *p)
     buffer_put_be(record, p->code, 4);
     buffer_put_u8(record, (uint8_t)p->outcome);
     buffer_put_be(record, (uint32_t)p->tracker_id, 4);
-    buffer_put_be(record, quarantine_ms(e, p, p->outcome), 4);
+    buffer_put_be(record, engine_quarantine_ms(e, p, p->outcome), 4);
     e->effects.journal_put(e->effects.ctx, JOURNAL_ANSWER, p->id, buffer_bytes(record));
 }
 
@@ -256,11 +271,12 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats)
 {
     struct engine_reply reply = {
         .id = p->id,
-        .waits = p->committed || repeats,
+        .waits = !p->is_shared && (p->committed || repeats),
         .code = p->code,
         .topic = p->route.topic,
         .correlation = p->route.correlation,
         .content_type = encoding_content_type(p->route.encoding),
+        .until_ms = p->reply_until_ms,
     };
 
     p->state = PENDING_SETTLED;
@@ -270,14 +286,15 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats)
     reply.payload = buffer_bytes(&e->payload);
     e->effects.reply(e->effects.ctx, &reply);
     e->counters.replies++;
-    unlink_unsaved(p);
-    pending_free(p);
+    engine_forget(e, p);
 }
 
 void engine_reply_delivered(struct engine *e, uint64_t id)
 {
+    bool is_shared = e->shared && shared_delivered(e, id);
+
     e->counters.replies_delivered++;
-    e->effects.journal_delete(e->effects.ctx, JOURNAL_REQUEST, id);
+    e->effects.journal_delete(e->effects.ctx, is_shared ? JOURNAL_SHARED : JOURNAL_REQUEST, id);
 }
 
 /* --- time --- */
@@ -318,6 +335,8 @@ static void fire(struct engine *e, struct timer *timer)
 {
     if (timer->kind == TIMER_DEADLINE)
         deadline_passed(e, (struct pending *)timer);
+    else if (timer->kind == TIMER_ASK)
+        shared_fire(e, (struct ask *)timer);
     else if (timer->kind == STORE_TIMER_QUARANTINE)
         store_quarantine_over(&e->store, (struct lane *)timer);
     else
@@ -332,14 +351,21 @@ void engine_tick(struct engine *e, struct instant now)
     while ((timer = timers_expire(&e->timers, now.mono_ms)))
         fire(e, timer);
     store_expire(&e->store, now.mono_ms);
+    if (e->shared)
+        shared_tick(e);
 }
 
 int64_t engine_wait_ms(const struct engine *e, struct instant now)
 {
-    int64_t timers = timers_wait_ms(&e->timers, now.mono_ms);
-    int64_t store = store_wait_ms(&e->store, now.mono_ms);
+    int64_t waits[] = {timers_wait_ms(&e->timers, now.mono_ms), store_wait_ms(&e->store, now.mono_ms),
+                       e->shared ? shared_wait_ms(e) : -1};
+    int64_t shortest = -1;
 
-    return timers < 0 ? store : store < 0 || timers < store ? timers : store;
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        if (waits[i] >= 0 && (shortest < 0 || waits[i] < shortest))
+            shortest = waits[i];
+    }
+    return shortest;
 }
 
 void engine_drain(struct engine *e, struct instant now)
@@ -406,7 +432,7 @@ struct counters *engine_counters(struct engine *e)
 struct engine_totals engine_totals(const struct engine *e)
 {
     return (struct engine_totals){
-        .pending = e->store.pending,
+        .pending = e->shared ? e->by_id.count + shared_busy(e) : e->store.pending,
         .queued = e->store.queued,
         .online = e->trackers.online,
         .trackers = e->trackers.by_id.count,

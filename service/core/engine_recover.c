@@ -1,4 +1,5 @@
 #include "engine_state.h"
+#include "shared_state.h"
 
 #include <errno.h>
 
@@ -68,8 +69,7 @@ static int recover_states(struct engine *e, uint64_t id, struct bytes record)
     return 0;
 }
 
-/* The profile of a command in flight; where the model is gone, any that reads acks by id does no harm. */
-static struct profile *profile_for(const struct engine *e, const struct pending *p)
+struct profile *engine_profile_for(const struct engine *e, const struct pending *p)
 {
     const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, p->tracker_id) : NULL;
     struct profile *profile = tracker ? e->model_profiles[tracker->model] : NULL;
@@ -77,14 +77,17 @@ static struct profile *profile_for(const struct engine *e, const struct pending 
     return profile ? profile : profiles_by_name(e->profiles, "json");
 }
 
-/* What its ack will repeat, and how many outputs its tracker has: as at the turn of its command. */
-static void recover_turn(struct engine *e, struct pending *p, const struct registry_tracker *registered)
+void engine_recover_echo(struct engine *e, struct pending *p)
 {
-    struct template_input input = registry_input(e->registry, registered);
+    const struct registry_tracker *registered = e->registry ? registry_find_tracker(e->registry, p->tracker_id) : NULL;
+    struct template_input input;
     struct tracker *tracker = trackers_get(&e->trackers, p->tracker_id);
     uint8_t room[ECHO_ROOM];
     struct buffer echo = buffer_in(room, sizeof room);
 
+    if (!registered)
+        return;
+    input = registry_input(e->registry, registered);
     input.outputs = registered->outputs ? registered->outputs : (uint8_t)profile_outputs(p->profile, &input);
     input.states = &tracker->states;
     input.command = &p->command;
@@ -105,16 +108,13 @@ static void end_earlier(struct engine *e, int32_t tracker_id)
 
 static void recover_in_flight(struct engine *e, struct pending *p)
 {
-    const struct registry_tracker *tracker = e->registry ? registry_find_tracker(e->registry, p->tracker_id) : NULL;
-
     end_earlier(e, p->tracker_id);
 
     p->state = PENDING_SENT;
     p->started_ms = p->arrived.mono_ms;
     p->sent_ms = p->arrived.mono_ms;
-    p->profile = profile_ref(profile_for(e, p));
-    if (tracker)
-        recover_turn(e, p, tracker);
+    p->profile = profile_ref(engine_profile_for(e, p));
+    engine_recover_echo(e, p);
     store_recover(&e->store, p);
     p->tracker->last_command_id = p->id;
     p->tracker->last_was_acked = false;
@@ -182,6 +182,10 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
         finish_again(e, p);
         return 0;
     }
+    if (e->shared) { /* the server was asked, and nobody knows what it said */
+        shared_submit(e, p);
+        return 0;
+    }
     if (p->state == PENDING_QUEUED)
         store_recover(&e->store, p);
     else
@@ -194,8 +198,10 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
 int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record, struct instant now)
 {
     e->now = now;
-    if (kind != JOURNAL_STATES && id >= e->next_id)
+    if (kind != JOURNAL_STATES && id >= e->next_id && (!e->shared || id & LOCAL_ID))
         e->next_id = id + 1;
+    if (kind == JOURNAL_SHARED)
+        return 0;
     if (kind == JOURNAL_ANSWER)
         return recover_answer(e, id, record);
     return kind == JOURNAL_STATES ? recover_states(e, id, record) : recover_request(e, id, record);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "core/topic.h"
+#include "shared_state.h"
 
 /* --- reply topic --- */
 
@@ -203,7 +204,7 @@ struct judgement engine_judgement(struct engine *e, const struct pending *p)
         .output = p->command.output,
         .output_count = p->command.output_count,
         .online = !e->presence_known || (tracker && tracker->online),
-        .out_of_service = e->draining || e->journal_down || e->full,
+        .out_of_service = e->draining || e->journal_down || e->full || (e->shared && !p->dup && !shared_is_open(e)),
     };
 }
 
@@ -215,6 +216,28 @@ static void set_deadline(struct engine *e, struct pending *p, const struct profi
     if (message->has_expiry && (uint64_t)message->expiry_s * 1000 < left_ms)
         left_ms = (uint64_t)message->expiry_s * 1000;
     p->deadline_ms = e->now.mono_ms + left_ms;
+}
+
+void engine_refuse(struct engine *e, struct pending *p, enum code code)
+{
+    struct engine_event event;
+
+    p->code = code;
+    p->outcome = OUTCOME_NOT_SENT;
+    e->counters.requests_refused++;
+    event = engine_event_of(p, EVENT_REQUEST_REFUSED);
+    engine_emit(e, &event);
+    engine_finish(e, p, false);
+}
+
+/* What the checks refuse of somebody known is kept with the others' requests: its reply is not lost with this instance.
+ */
+static void submit_shared(struct engine *e, struct pending *p)
+{
+    if (shared_takes(e, p))
+        shared_submit(e, p);
+    else
+        engine_refuse(e, p, p->code == CODE_SUCCESS ? CODE_QUEUE_ERROR : p->code);
 }
 
 /* Checks 6 to 17 and the way into the store. */
@@ -229,22 +252,14 @@ static void judge_and_submit(struct engine *e, struct pending *p, const struct e
     p->took_token = j.token_taken;
     if (p->code == CODE_SUCCESS)
         set_deadline(e, p, j.profile, message);
+    if (e->shared) {
+        submit_shared(e, p);
+        return;
+    }
     e->judged = &j;
     e->judged_id = p->id;
     store_submit(&e->store, p, e->now.mono_ms);
     e->judged = NULL;
-}
-
-static void refuse(struct engine *e, struct pending *p, enum code code)
-{
-    struct engine_event event;
-
-    p->code = code;
-    p->outcome = OUTCOME_NOT_SENT;
-    e->counters.requests_refused++;
-    event = engine_event_of(p, EVENT_REQUEST_REFUSED);
-    engine_emit(e, &event);
-    engine_finish(e, p, false);
 }
 
 static void take_request(struct engine *e, struct incoming *in)
@@ -254,7 +269,7 @@ static void take_request(struct engine *e, struct incoming *in)
 
     /* These refusals say the same whenever they are repeated: nothing of them needs to be remembered. */
     if (code != CODE_SUCCESS) {
-        refuse(e, p, code);
+        engine_refuse(e, p, code);
         return;
     }
     fill_pending(e, p, in);
@@ -298,19 +313,24 @@ void engine_request(struct engine *e, struct bytes action, const struct engine_m
 
 /* --- the store's answer --- */
 
-static void accept(struct engine *e, struct pending *p)
+void engine_accepted(struct engine *e, const struct pending *p)
 {
     struct engine_event event = engine_event_of(p, EVENT_REQUEST_ACCEPTED);
 
     e->counters.requests_accepted++;
     engine_emit(e, &event);
+}
+
+static void accept(struct engine *e, struct pending *p)
+{
+    engine_accepted(e, p);
     map_put(&e->by_id, p->id, p);
     timers_set(&e->timers, &p->deadline, p->deadline_ms);
     if (!store_gives_turn(&e->store, p)) /* else its turn makes the record, or its end does */
         engine_journal_request(e, p);
 }
 
-static void drop_duplicate(struct engine *e, struct pending *p, const char *why)
+void engine_duplicate(struct engine *e, const struct pending *p, const char *why)
 {
     struct engine_event event = engine_event_of(p, EVENT_REQUEST_DUPLICATE);
 
@@ -330,15 +350,15 @@ void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict,
         if (code == CODE_SUCCESS)
             accept(e, p);
         else
-            refuse(e, p, code);
+            engine_refuse(e, p, code);
         return;
     case SUBMIT_PENDING:
-        drop_duplicate(e, p, "pending");
+        engine_duplicate(e, p, "pending");
         e->answering_id = store_same_id(&e->store, p);
         pending_free(p);
         return;
     case SUBMIT_ANSWERED:
-        drop_duplicate(e, p, "answered");
+        engine_duplicate(e, p, "answered");
         p->code = code;
         p->outcome = outcome;
         engine_finish(e, p, true);

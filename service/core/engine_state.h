@@ -10,7 +10,10 @@
 #include "core/state_queue.h"
 #include "wire/presence.h"
 
-enum { TIMER_DEADLINE = 1, TIMER_DRAIN = 2 };
+enum { TIMER_DEADLINE = 1, TIMER_DRAIN = 2, TIMER_ASK = 3 };
+
+/* Where state is shared: of what this instance answers alone. Never that of a command. */
+#define LOCAL_ID (UINT64_C(1) << 62)
 
 enum { TOPIC_ROOM = 256, ECHO_ROOM = 256 }; /* on the stack: longer ones are allocated */
 
@@ -24,6 +27,7 @@ struct engine {
     struct trackers trackers;
     struct timers timers;
     struct store store;
+    struct shared *shared; /* NULL: state is in the store */
     struct rates rates;
     struct map by_id;        /* struct pending, while in a lane */
     struct pending *unsaved; /* whose last record is staged but not committed */
@@ -60,6 +64,12 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats);
 /* Stages its record. While nothing can be written there is none of a request that the journal does not know. */
 void engine_journal_request(struct engine *e, struct pending *p);
 
+/* Its life here is over: out of all lists, and freed. */
+void engine_forget(struct engine *e, struct pending *p);
+
+/* For so long after this ending nothing may start at its tracker. */
+uint32_t engine_quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome);
+
 /* A judgement about this request as things stand now. */
 struct judgement engine_judgement(struct engine *e, const struct pending *p);
 
@@ -67,6 +77,16 @@ struct judgement engine_judgement(struct engine *e, const struct pending *p);
 void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict, enum code code, enum outcome outcome);
 void engine_turn(void *ctx, struct pending *p);
 void engine_completed(void *ctx, struct pending *p);
+
+/* The same in their parts. */
+void engine_accepted(struct engine *e, const struct pending *p);
+void engine_refuse(struct engine *e, struct pending *p, enum code code);
+void engine_duplicate(struct engine *e, const struct pending *p, const char *why);
+
+/* The profile of a command in flight; where the model is gone, any that reads acks by id does no harm. */
+struct profile *engine_profile_for(const struct engine *e, const struct pending *p);
+/* What its ack will repeat, and how many outputs its tracker has: as at the turn of its command. */
+void engine_recover_echo(struct engine *e, struct pending *p);
 
 /* A request on its way to being accepted, refused or dropped. */
 struct incoming {
@@ -97,6 +117,15 @@ struct ack_context {
 struct ack_context engine_ack_context(struct engine *e, const struct engine_message *message, const struct owner *owner,
                                       bool shared);
 void engine_take_reading(void *arg, const struct ack_reading *reading);
+/* The profile that reads it. NULL: nothing does, which is counted. */
+struct profile *engine_ack_profile(struct ack_context *ctx, const struct owner *owner);
+void engine_take_ack(struct ack_context *ctx, const struct owner *owner);
+/* The command that a reading names, or the Correlation Data; 0: neither does. */
+uint64_t engine_ack_id(const struct engine_message *message, const struct ack_reading *reading);
+void engine_ack_ending(enum ack_kind kind, enum code *code, enum outcome *outcome);
+void engine_ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why);
+/* An ack of nothing in flight: counted by what kind of nothing it is. */
+void engine_stray_ack(struct engine *e, const struct engine_message *message, int32_t tracker_id, uint64_t id);
 void engine_ack(struct engine *e, const struct engine_message *message);
 void engine_presence(struct engine *e, const struct engine_message *message);
 

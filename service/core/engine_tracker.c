@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "shared_state.h"
 
 /* --- acks --- */
 
-static void ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why)
+void engine_ignore_ack(struct ack_context *ctx, uint64_t *counter, const char *why)
 {
     const struct engine_event event = {
         .kind = EVENT_ACK_IGNORED, .tracker_id = ctx->tracker_id, .why = why, .topic = ctx->message->topic};
@@ -24,11 +25,11 @@ static void ignore_stray(struct ack_context *ctx, uint64_t id)
                    !(tracker->lane && tracker->lane->in_flight && id == 0);
 
     if (of_last && tracker->last_was_acked)
-        ignore_ack(ctx, &counters->acks_duplicate, "duplicate");
+        engine_ignore_ack(ctx, &counters->acks_duplicate, "duplicate");
     else if (of_last)
-        ignore_ack(ctx, &counters->acks_late, "late");
+        engine_ignore_ack(ctx, &counters->acks_late, "late");
     else
-        ignore_ack(ctx, &counters->acks_unknown, "unknown");
+        engine_ignore_ack(ctx, &counters->acks_unknown, "unknown");
 }
 
 /* The command id that the Correlation Data holds, 0 where it holds none. */
@@ -54,7 +55,7 @@ static bool is_of(const struct pending *p, const struct ack_reading *reading, ui
     return false;
 }
 
-static void complete(struct engine *e, struct pending *p, enum ack_kind kind)
+void engine_ack_ending(enum ack_kind kind, enum code *code, enum outcome *outcome)
 {
     static const struct {
         enum code code;
@@ -65,9 +66,19 @@ static void complete(struct engine *e, struct pending *p, enum ack_kind kind)
         [ACK_UNSUPPORTED] = {CODE_NOT_SUPPORTED, OUTCOME_REJECTED},
     };
 
+    *code = endings[kind].code;
+    *outcome = endings[kind].outcome;
+}
+
+static void complete(struct engine *e, struct pending *p, enum ack_kind kind)
+{
+    enum code code;
+    enum outcome outcome;
+
+    engine_ack_ending(kind, &code, &outcome);
     e->counters.acks_matched++;
     p->tracker->last_was_acked = true;
-    engine_settle(e, p, endings[kind].code, endings[kind].outcome);
+    engine_settle(e, p, code, outcome);
 }
 
 /* Devices that ack with their state report it unasked, too. */
@@ -76,19 +87,31 @@ static bool is_report(const struct ack_context *ctx, const struct ack_reading *r
     return reading->confirmed && (!ctx->in_flight || profile_match(ctx->in_flight->profile) == MATCH_STATE);
 }
 
+uint64_t engine_ack_id(const struct engine_message *message, const struct ack_reading *reading)
+{
+    return reading->has_id ? reading->id : correlated_id(message);
+}
+
+void engine_stray_ack(struct engine *e, const struct engine_message *message, int32_t tracker_id, uint64_t id)
+{
+    struct ack_context ctx = {.e = e, .message = message, .tracker_id = tracker_id};
+
+    ignore_stray(&ctx, id);
+}
+
 void engine_take_reading(void *arg, const struct ack_reading *reading)
 {
     struct ack_context *ctx = arg;
     struct counters *counters = &ctx->e->counters;
     struct pending *p = ctx->in_flight;
-    uint64_t id = reading->has_id ? reading->id : correlated_id(ctx->message);
+    uint64_t id = engine_ack_id(ctx->message, reading);
 
     if (p && p->state == PENDING_SENT) /* what was so before the command left is none of its doing */
         p->confirmed |= reading->confirmed;
     if (reading->kind == ACK_MALFORMED) {
-        ignore_ack(ctx, &counters->acks_malformed, "malformed");
+        engine_ignore_ack(ctx, &counters->acks_malformed, "malformed");
     } else if (reading->kind == ACK_UNRELATED) {
-        ignore_ack(ctx, &counters->acks_unrelated, "unrelated");
+        engine_ignore_ack(ctx, &counters->acks_unrelated, "unrelated");
     } else if (p && p->state == PENDING_SENT && is_of(p, reading, id, ctx->shared)) {
         ctx->in_flight = NULL; /* one ack ends one command; what follows in the message is of nothing */
         complete(ctx->e, p, reading->kind);
@@ -146,7 +169,7 @@ static void keep_rest(struct ack_context *ctx, struct bytes rest)
     if (!ctx->in_flight || rest.len == 0)
         return;
     if (rest.len > ctx->e->config->ack_partial_bytes_max)
-        ignore_ack(ctx, &ctx->e->counters.acks_malformed, "unfinished and too long");
+        engine_ignore_ack(ctx, &ctx->e->counters.acks_malformed, "unfinished and too long");
     else
         buffer_put(&ctx->in_flight->partial, rest);
 }
@@ -180,21 +203,30 @@ static void read_acks(struct profile *profile, struct ack_context *ctx, unsigned
     profile_unref(profile);
 }
 
-static void take_ack(struct ack_context *ctx, const struct owner *owner)
+struct profile *engine_ack_profile(struct ack_context *ctx, const struct owner *owner)
 {
     struct engine *e = ctx->e;
     const struct engine_message *message = ctx->message;
     struct profile *profile = reader_of(e, ctx);
 
     if (message->retain)
-        ignore_ack(ctx, &e->counters.acks_retained, "retained");
+        engine_ignore_ack(ctx, &e->counters.acks_retained, "retained");
     else if (message->payload.len > e->config->ack_bytes_max)
-        ignore_ack(ctx, &e->counters.acks_malformed, "too large");
+        engine_ignore_ack(ctx, &e->counters.acks_malformed, "too large");
     else if (ctx->shared && profile && profile_match(profile) != MATCH_ECHO)
-        ignore_ack(ctx, &e->counters.acks_unknown, "trackers that repeat nothing share this topic");
+        engine_ignore_ack(ctx, &e->counters.acks_unknown, "trackers that repeat nothing share this topic");
     else if (!profile || !topic_is_own(e, profile, owner, message->topic, TOPIC_ACK))
-        ignore_ack(ctx, &e->counters.acks_unknown, "no tracker acks there");
+        engine_ignore_ack(ctx, &e->counters.acks_unknown, "no tracker acks there");
     else
+        return profile;
+    return NULL;
+}
+
+void engine_take_ack(struct ack_context *ctx, const struct owner *owner)
+{
+    struct profile *profile = engine_ack_profile(ctx, owner);
+
+    if (profile)
         read_acks(profile, ctx, owner->output);
 }
 
@@ -211,8 +243,10 @@ void engine_ack(struct engine *e, const struct engine_message *message)
     for (const struct owner *owner = &first; owner; owner = owner->next) {
         struct ack_context ctx = engine_ack_context(e, message, owner, shared);
 
-        if (!shared || ctx.in_flight)
-            take_ack(&ctx, owner);
+        if (e->shared)
+            shared_ack(e, message, owner, shared);
+        else if (!shared || ctx.in_flight)
+            engine_take_ack(&ctx, owner);
     }
 }
 
@@ -224,6 +258,8 @@ static void went_offline(struct engine *e, int32_t tracker_id)
 {
     const struct tracker *tracker = trackers_find(&e->trackers, tracker_id);
 
+    if (e->shared && e->presence_known)
+        shared_went_offline(e, tracker_id);
     while (tracker && tracker->lane && tracker->lane->head) {
         engine_settle(e, tracker->lane->head, CODE_OFFLINE, OUTCOME_NOT_SENT);
         tracker = trackers_find(&e->trackers, tracker_id);
@@ -359,6 +395,10 @@ void engine_note_states(struct engine *e, const struct pending *p)
     uint64_t which;
     uint64_t on;
 
+    if (e->shared) { /* they are as the server has them */
+        engine_mark_dirty(e, tracker);
+        return;
+    }
     if (command->action == ACTION_SET) {
         which = UINT64_C(1) << (command->output - 1);
         on = command->enable ? which : 0;
@@ -418,7 +458,8 @@ static bool render_state_topic(const struct engine *e, const struct tracker *tra
     return template_render(profile_topic(profile, TOPIC_STATE), &input, topic) == 0;
 }
 
-bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic, struct buffer *payload)
+bool engine_next_state(struct engine *e, uint64_t since_ms, int32_t *tracker_id, struct buffer *topic,
+                       struct buffer *payload)
 {
     const struct state_due *due;
 
@@ -430,8 +471,15 @@ bool engine_next_state(struct engine *e, uint64_t since_ms, struct buffer *topic
         if (render_state_topic(e, tracker, topic)) {
             state_encode(&tracker->states, tracker->outputs, payload);
             e->counters.states_published++;
+            *tracker_id = tracker->id;
             return true;
         }
     }
     return false;
+}
+
+void engine_state_delivered(struct engine *e, int32_t tracker_id)
+{
+    if (e->shared)
+        shared_states_published(e, tracker_id);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/check.h"
+#include "shared_state.h"
 
 /* A request's turn at its tracker: checked again, rendered, staged. */
 
@@ -105,6 +106,8 @@ void engine_command_sent(struct engine *e, uint64_t id, struct instant now)
     p->sent_ms = now.mono_ms;
     event = engine_event_of(p, EVENT_COMMAND_SENT);
     engine_emit(e, &event);
+    if (e->shared)
+        shared_sent(e, p);
 }
 
 void engine_command_refused(struct engine *e, uint64_t id, struct instant now)

@@ -16,7 +16,7 @@ struct entry {
     enum entry_kind kind;
     bool held;
     uint64_t id;
-    uint64_t deadline_ms; /* commands */
+    uint64_t deadline_ms; /* commands and replies; 0: none */
     uint8_t id_bytes[8];  /* commands: the Correlation Data */
     enum code code;       /* local replies */
     size_t size;          /* of its memory */
@@ -160,9 +160,10 @@ void outbox_put_reply(struct outbox *o, const struct engine_reply *reply)
     struct entry *entry = put(o, reply->topic.len ? ENTRY_REPLY : ENTRY_LOCAL, reply->id, reply->waits, &publish);
 
     entry->code = reply->code;
+    entry->deadline_ms = reply->until_ms;
 }
 
-void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload)
+void outbox_put_state(struct outbox *o, int32_t tracker_id, struct bytes topic, struct bytes payload)
 {
     const struct mqtt_publish publish = {
         .topic = topic,
@@ -172,7 +173,7 @@ void outbox_put_state(struct outbox *o, struct bytes topic, struct bytes payload
         .retain = true,
     };
 
-    put(o, ENTRY_STATE, 0, false, &publish);
+    put(o, ENTRY_STATE, (uint64_t)tracker_id, false, &publish);
 }
 
 void outbox_put_audit(struct outbox *o, struct bytes topic, struct bytes line)
@@ -265,13 +266,12 @@ static int send_one(struct outbox *o, struct entry *entry, struct mqtt *mqtt, ui
     int token;
     int r;
 
-    if (entry->kind == ENTRY_COMMAND) {
-        if (now_ms >= entry->deadline_ms) {
-            drop(o, entry, NULL);
-            return 0;
-        }
-        entry->publish.expiry_s = (uint32_t)((entry->deadline_ms - now_ms + 999) / 1000);
+    if (entry->deadline_ms && now_ms >= entry->deadline_ms) {
+        drop(o, entry, NULL);
+        return 0;
     }
+    if (entry->kind == ENTRY_COMMAND)
+        entry->publish.expiry_s = (uint32_t)((entry->deadline_ms - now_ms + 999) / 1000);
     r = mqtt_publish(mqtt, &entry->publish, &token);
     if (r == 0)
         now_sent(o, entry, token);
@@ -326,6 +326,8 @@ void outbox_acked(struct outbox *o, int token, int reason)
         refused(o, entry, why);
     else if (entry->kind == ENTRY_REPLY)
         o->events.reply_delivered(o->events.ctx, entry->id, NULL);
+    else if (entry->kind == ENTRY_STATE)
+        o->events.state_delivered(o->events.ctx, (int32_t)entry->id);
     free_entry(o, entry);
 }
 

@@ -79,6 +79,11 @@ static void reply_delivered(void *ctx, uint64_t id, const char *why)
     engine_reply_delivered(s->engine, id);
 }
 
+static void state_delivered(void *ctx, int32_t tracker_id)
+{
+    engine_state_delivered(((struct service *)ctx)->engine, tracker_id);
+}
+
 static void local_reply(void *ctx, uint64_t id, enum code code, struct bytes payload)
 {
     http_reply(ctx, id, code, payload);
@@ -87,9 +92,9 @@ static void local_reply(void *ctx, uint64_t id, enum code code, struct bytes pay
 void turn_make_engine(struct service *s, uint64_t first_id)
 {
     const struct engine_effects effects = {
-        s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event,
+        s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event, NULL,
     };
-    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered, local_reply};
+    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered, state_delivered, local_reply};
 
     s->outbox = outbox_new(&events);
     s->engine = engine_new(&s->first->engine_config, &effects, first_id);
@@ -144,13 +149,14 @@ static void publish_states(struct service *s, bool idle)
     uint64_t since_ms = s->now.mono_ms - (idle || s->now.mono_ms < STATE_LATEST_MS ? 0 : STATE_LATEST_MS);
     uint8_t topic_room[256];
     uint8_t payload_room[512];
+    int32_t tracker_id;
     struct buffer topic = buffer_in(topic_room, sizeof topic_room);
     struct buffer payload = buffer_in(payload_room, sizeof payload_room);
 
     /* Replies go first: a state waits until nothing else does. */
     while (outbox_count(s->outbox) < mqtt_receive_maximum(s->mqtt) / 2u + 1 &&
-           engine_next_state(s->engine, since_ms, &topic, &payload)) {
-        outbox_put_state(s->outbox, buffer_bytes(&topic), buffer_bytes(&payload));
+           engine_next_state(s->engine, since_ms, &tracker_id, &topic, &payload)) {
+        outbox_put_state(s->outbox, tracker_id, buffer_bytes(&topic), buffer_bytes(&payload));
         buffer_clear(&topic);
         buffer_clear(&payload);
     }

@@ -74,10 +74,10 @@ Test(engine_states, only_what_waits_since_then_is_published)
     succeed(TRACKER_JSON, 1, true);
     stage_advance(500);
     succeed(TRACKER_JSON, 2, true); /* its waiting began with the first change */
-    cr_assert_not(engine_next_state(stage->engine, acked_ms - 1, &topic, &payload));
+    cr_assert_not(engine_next_state(stage->engine, acked_ms - 1, &(int32_t){0}, &topic, &payload));
     cr_assert(engine_has_states(stage->engine));
     cr_assert_eq(topic.len + payload.len, 0u);
-    cr_assert(engine_next_state(stage->engine, acked_ms, &topic, &payload));
+    cr_assert(engine_next_state(stage->engine, acked_ms, &(int32_t){0}, &topic, &payload));
     cr_assert_not(engine_has_states(stage->engine));
     buffer_release(&topic);
     buffer_release(&payload);
@@ -90,7 +90,7 @@ Test(engine_states, a_state_says_when)
 
     stage->now.wall_ms = INT64_C(1795379760123);
     succeed(TRACKER_JSON, 1, true);
-    cr_assert(engine_next_state(stage->engine, stage->now.mono_ms, &topic, &payload));
+    cr_assert(engine_next_state(stage->engine, stage->now.mono_ms, &(int32_t){0}, &topic, &payload));
     cr_assert(bytes_equal_text(buffer_bytes(&payload),
                                "{\"outputs\": [true, null, null], \"updated_at\": \"2026-11-22T20:36:00.123Z\"}"),
               "%.*s", (int)payload.len, (char *)payload.data);

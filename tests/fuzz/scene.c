@@ -72,7 +72,7 @@ static void publish_states(void)
     struct buffer topic = {0};
     struct buffer payload = {0};
 
-    while (engine_next_state(scene.engine, scene.now.mono_ms, &topic, &payload)) {
+    while (engine_next_state(scene.engine, scene.now.mono_ms, &(int32_t){0}, &topic, &payload)) {
         scene_check_state(buffer_bytes(&topic), buffer_bytes(&payload));
         buffer_clear(&topic);
         buffer_clear(&payload);

@@ -425,7 +425,7 @@ static void check_states(void)
     struct buffer topic = {0};
     struct buffer payload = {0};
 
-    if (engine_next_state(sim.service->engine, UINT64_MAX, &topic, &payload))
+    if (engine_next_state(sim.service->engine, UINT64_MAX, &(int32_t){0}, &topic, &payload))
         oracle_fail("states are published", "one is left");
     buffer_release(&topic);
     buffer_release(&payload);

@@ -336,7 +336,7 @@ static void ack(struct engine_load *l, const struct waiting *waiting)
 /* Under load the service publishes a state when it is so old. */
 static void publish_states(struct engine_load *l)
 {
-    while (engine_next_state(l->engine, l->now.mono_ms - STATE_LATEST_MS, &l->state_topic, &l->state)) {
+    while (engine_next_state(l->engine, l->now.mono_ms - STATE_LATEST_MS, &(int32_t){0}, &l->state_topic, &l->state)) {
         buffer_clear(&l->state_topic);
         buffer_clear(&l->state);
     }

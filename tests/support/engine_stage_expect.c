@@ -317,7 +317,7 @@ void expect_state(const char *topic, const char *outputs)
     struct buffer payload = {0};
     struct buffer expected = {0};
 
-    cr_assert(engine_next_state(stage->engine, stage->now.mono_ms, &to, &payload), "no state is to be published");
+    cr_assert(engine_next_state(stage->engine, stage->now.mono_ms, &(int32_t){0}, &to, &payload), "no state is to be published");
     buffer_put_u8(&payload, '\0');
     buffer_printf(&expected, "{\"outputs\": [%s], ", outputs);
     cr_assert(bytes_equal_text(buffer_bytes(&to), topic));
@@ -332,7 +332,7 @@ void expect_no_state(void)
     struct buffer to = {0};
     struct buffer payload = {0};
 
-    cr_assert_not(engine_next_state(stage->engine, UINT64_MAX, &to, &payload));
+    cr_assert_not(engine_next_state(stage->engine, UINT64_MAX, &(int32_t){0}, &to, &payload));
     cr_assert_not(engine_has_states(stage->engine));
     buffer_release(&to);
     buffer_release(&payload);

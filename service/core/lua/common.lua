@@ -1,0 +1,104 @@
+-- What all scripts begin with. One bucket of trackers is one hash slot: KEYS[1] is its name, as outputd:{17}, and every
+-- key of it begins with that name. Times are the server's own clock, milliseconds; instances say how much is left.
+--
+--   :t:TRACKER  hash    f: the command in flight; u: in quarantine until; l: the last command; a: it was acked;
+--                       s: last acked states of the outputs, '1', '0' or '-' each; w: since when, v: how often changed
+--   :q:TRACKER  list    requests that wait for their turn
+--   :r:ID       hash    r: the request; t: its tracker; k: what makes it the same as another one; e: what it does to
+--                       the states; z: 'q' queued, 'c' its turn has come, 's' sent, 'e' ended; o: whose it is;
+--                       b, g, d: when it came, had its turn, its deadline; c, u: code and outcome; x: the call that ended it; p, m: of an ack in pieces
+--   :k:KEY      string  'p' ID | 'a' CODE OUTCOME ID | 'r' CODE OUTCOME ID: pending, answered, refused
+--   :due        zset    what has to be looked at, and when: requests by id, lanes as
+--                       'l' TRACKER, states that are to be published as 's' TRACKER
+--   :ids        string  the last block of numbers that was given out; in bucket 0
+--   :m          string  until when it is being put together again, after the server has lost something
+--
+-- Every script may be called again when its answer was lost.
+local bucket = KEYS[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function whole(number)
+    return string.format('%.0f', number)
+end
+
+local function request_key(id)
+    return bucket .. ':r:' .. id
+end
+
+local function lane_key(tracker)
+    return bucket .. ':t:' .. tracker
+end
+
+local function queue_key(tracker)
+    return bucket .. ':q:' .. tracker
+end
+
+local function due(member, at)
+    redis.call('ZADD', bucket .. ':due', whole(at), member)
+end
+
+local function not_due(member)
+    redis.call('ZREM', bucket .. ':due', member)
+end
+
+-- Kind, code, outcome, id; nil: never seen.
+local function seen(key)
+    local value = redis.call('GET', bucket .. ':k:' .. key)
+    if not value then
+        return nil
+    end
+    return string.match(value, '^(.) (%d+) (%d+) (%d+)$')
+end
+
+local function remember(key, kind, code, outcome, id, window_ms)
+    redis.call('SET', bucket .. ':k:' .. key, kind .. ' ' .. code .. ' ' .. outcome .. ' ' .. id, 'PX', window_ms)
+end
+
+local function is_ready()
+    local until_ms = redis.call('GET', bucket .. ':m')
+    return not until_ms or tonumber(until_ms) <= now
+end
+
+local function lane_is_free(tracker)
+    local lane = redis.call('HMGET', lane_key(tracker), 'f', 'u')
+    return is_ready() and not lane[1] and not (lane[2] and tonumber(lane[2]) > now)
+end
+
+-- Gives a request its turn, which is `owner`'s from now on.
+local function give_turn(id, tracker, owner)
+    redis.call('HSET', lane_key(tracker), 'f', id, 'l', id, 'a', '0')
+    redis.call('HSET', request_key(id), 'z', 'c', 'o', owner, 'g', whole(now))
+end
+
+-- What whoever has the turn needs: id, milliseconds left, the request, the states.
+local function put_turn(answer, id, tracker)
+    local r = redis.call('HMGET', request_key(id), 'd', 'r')
+    local states = redis.call('HGET', lane_key(tracker), 's')
+    answer[#answer + 1] = id
+    answer[#answer + 1] = whole(r[1] - now)
+    answer[#answer + 1] = r[2]
+    answer[#answer + 1] = states or ''
+end
+
+-- The next one of a free lane that still is to be commanded, or nil.
+local function next_turn(tracker, owner)
+    if not lane_is_free(tracker) then
+        return nil
+    end
+    local id = redis.call('LPOP', queue_key(tracker))
+    while id and redis.call('HGET', request_key(id), 'z') ~= 'q' do
+        id = redis.call('LPOP', queue_key(tracker))
+    end
+    if id then
+        give_turn(id, tracker, owner)
+    end
+    return id
+end
+
+-- Somebody has to look at the lane, at the latest then.
+local function lane_due(tracker, at)
+    if redis.call('EXISTS', queue_key(tracker)) == 1 then
+        due('l' .. tracker, at)
+    end
+end
