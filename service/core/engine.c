@@ -232,7 +232,7 @@ void engine_settle(struct engine *e, struct pending *p, enum code code, enum out
     timers_cancel(&e->timers, &p->deadline);
     map_remove(&e->by_id, p->id);
     if (e->shared) {
-        shared_finish(e, p, code, outcome, false, code == CODE_SUCCESS || outcome == OUTCOME_REJECTED);
+        shared_finish(e, p, code, outcome, code == CODE_SUCCESS || outcome == OUTCOME_REJECTED);
         return;
     }
     store_complete(&e->store, p, engine_quarantine_ms(e, p, outcome), e->now.mono_ms);

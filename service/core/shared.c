@@ -228,17 +228,22 @@ void shared_submit(struct engine *e, struct pending *p)
     plan_sweep(e->shared, ask->bucket, p->deadline_ms);
 }
 
-void shared_finish(struct engine *e, struct pending *p, enum code code, enum outcome outcome, bool by_deadline,
-                   bool by_ack)
+static struct ask *new_finish(struct engine *e, struct pending *p, enum code code, enum outcome outcome)
 {
     struct ask *ask = ask_new(e, SHARED_FINISH, p->tracker_id, p->id, p);
 
     p->asked = true;
     ask->code = code;
     ask->outcome = outcome;
-    ask->by_deadline = by_deadline;
+    ask->quarantine_ms = engine_quarantine_ms(e, p, outcome);
+    return ask;
+}
+
+void shared_finish(struct engine *e, struct pending *p, enum code code, enum outcome outcome, bool by_ack)
+{
+    struct ask *ask = new_finish(e, p, code, outcome);
+
     ask->by_ack = by_ack;
-    ask->quarantine_ms = engine_quarantine_ms(e, p, by_deadline ? OUTCOME_UNKNOWN : outcome);
     if (by_ack)
         ask->heard = heard_new(&(struct engine_message){.topic = e->ack_topic, .payload = e->ack},
                                &(struct owner){.tracker_id = p->tracker_id}, false);
@@ -426,6 +431,24 @@ static void finished(struct engine *e, struct ask *ask, const struct bytes *item
 
 /* --- answers to SWEEP and QUEUE --- */
 
+static void finish_overdue(struct engine *e, struct pending *p)
+{
+    struct ask *ask;
+
+    p->profile = profile_ref(engine_profile_for(e, p));
+    ask = new_finish(e, p, CODE_OFFLINE, OUTCOME_UNKNOWN);
+    ask->by_deadline = true;
+    ask_put(e, ask);
+}
+
+static void finish_queued(struct engine *e, struct pending *p)
+{
+    struct ask *ask = new_finish(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT);
+
+    ask->if_queued = true;
+    ask_put(e, ask);
+}
+
 /* KIND ID CODE REQUEST OUTCOME, or T and a turn. */
 static void take_due(struct engine *e, const struct ask *ask, const struct bytes *due)
 {
@@ -444,8 +467,7 @@ static void take_due(struct engine *e, const struct ask *ask, const struct bytes
     if (!p)
         return;
     if (kind == 'D') {
-        p->profile = profile_ref(engine_profile_for(e, p));
-        shared_finish(e, p, CODE_OFFLINE, OUTCOME_UNKNOWN, true, false);
+        finish_overdue(e, p);
         return;
     }
     p->code = (enum code)number_in(due[2]);
@@ -475,7 +497,7 @@ static void queue_heard(struct engine *e, const struct bytes *items, size_t coun
         struct pending *p = shared_from_record(e, items[i + 1]);
 
         if (p)
-            shared_finish(e, p, CODE_OFFLINE, OUTCOME_NOT_SENT, false, false);
+            finish_queued(e, p);
     }
 }
 

@@ -68,21 +68,19 @@ static struct pending *flight_from(struct engine *e, const struct ask *ask, cons
     return p;
 }
 
-/* An ack that names its command proves that it has left. Where nothing does, and another instance has the turn and has
- * not said that it left, the ack may be a stray one, and what it would end may still leave: so it waits for that. */
-static bool is_in_doubt(const struct engine *e, const struct pending *p, const struct bytes *flight)
-{
-    bool sent = bytes_equal_text(flight[3], "1");
-
-    return !sent && p->deadline_ms > e->now.mono_ms;
-}
-
-/* Whether it left is this instance's own knowledge. */
+/* Whether it left is this instance's own knowledge: it has not. */
 static bool waits_here(const struct engine *e, uint64_t id)
 {
     const struct pending *p = map_find(&e->by_id, id);
 
     return p && p->state == PENDING_STAGED;
+}
+
+/* An ack that names its command proves that it has left. Where nothing does, and another instance has the turn and has
+ * not said that it left, the ack may be a stray one, and what it would end may still leave. */
+static bool is_in_doubt(const struct pending *p, const struct bytes *flight)
+{
+    return !bytes_equal_text(flight[3], "1") && profile_match(p->profile) != MATCH_ID;
 }
 
 /* What the ack has said so far is noted for the next part of it. */
@@ -114,16 +112,28 @@ static void read_for(struct engine *e, struct ask *ask, struct pending *p, size_
         shared_let_go(e, p);
 }
 
+/* The ack waits until its instance has said that it left, or cannot send it any more: then it was not for it. */
+static void wait_or_ignore(struct engine *e, struct ask *ask, struct pending *p)
+{
+    bool is_over = p->deadline_ms <= e->now.mono_ms;
+
+    shared_let_go(e, p);
+    if (!is_over) {
+        ask_later(e, ask, LOOK_AGAIN_MS);
+        return;
+    }
+    engine_stray_ack(e, &ask->heard->message, ask->tracker_id, 0);
+    ask_end(e, ask);
+}
+
 static void flight_heard(struct engine *e, struct ask *ask, const struct bytes *flight)
 {
     struct pending *p = flight_from(e, ask, flight);
 
-    if (p && is_in_doubt(e, p, flight) && bytes_equal_text(flight[6], e->shared->options.instance) &&
-        waits_here(e, p->id))
+    if (p && waits_here(e, p->id)) {
         p->state = PENDING_STAGED;
-    else if (p && is_in_doubt(e, p, flight) && profile_match(p->profile) != MATCH_ECHO) {
-        shared_let_go(e, p);
-        ask_later(e, ask, LOOK_AGAIN_MS);
+    } else if (p && is_in_doubt(p, flight)) {
+        wait_or_ignore(e, ask, p);
         return;
     }
     read_for(e, ask, p, flight[4].len);

@@ -158,6 +158,8 @@ static void finish_args(const struct engine *e, const struct ask *ask, struct ar
     put_number(a, ask->code);
     if (ask->by_deadline)
         put_text(a, "t");
+    else if (ask->if_queued)
+        put_text(a, "q");
     else
         put_number(a, ask->outcome);
     put_number(a, ask->quarantine_ms);

@@ -25,6 +25,7 @@ struct ask {
     enum code code;
     enum outcome outcome;
     bool by_deadline; /* the outcome depends on how far it got */
+    bool if_queued;   /* else it does not end */
     bool by_ack;
     uint32_t quarantine_ms;
 
@@ -96,9 +97,7 @@ struct pending *shared_from_record(struct engine *e, struct bytes record);
 /* What engine files call where state is shared. */
 void shared_free(struct engine *e);
 void shared_submit(struct engine *e, struct pending *p);
-/* by_deadline: `outcome` does not count. */
-void shared_finish(struct engine *e, struct pending *p, enum code code, enum outcome outcome, bool by_deadline,
-                   bool by_ack);
+void shared_finish(struct engine *e, struct pending *p, enum code code, enum outcome outcome, bool by_ack);
 void shared_sent(struct engine *e, struct pending *p);
 bool shared_delivered(struct engine *e, uint64_t id); /* false: it is not of those */
 void shared_went_offline(struct engine *e, int32_t tracker_id);

@@ -6,7 +6,7 @@
 --   :q:TRACKER  list    requests that wait for their turn
 --   :r:ID       hash    r: the request; t: its tracker; k: what makes it the same as another one; e: what it does to
 --                       the states; z: 'q' queued, 'c' its turn has come, 's' sent, 'e' ended; o: whose it is;
---                       b, g, d: when it came, had its turn, its deadline; c, u: code and outcome; x: the call that ended it; p, m: of an ack in pieces
+--                       y: its turn was given by SUBMIT; b, g, d: when it came, had its turn, its deadline; c, u: code and outcome; x: the call that ended it; p, m: of an ack in pieces
 --   :k:KEY      string  'p' ID | 'a' CODE OUTCOME ID | 'r' CODE OUTCOME ID: pending, answered, refused
 --   :due        zset    what has to be looked at, and when: requests by id, lanes as
 --                       'l' TRACKER, states that are to be published as 's' TRACKER
@@ -65,10 +65,11 @@ local function lane_is_free(tracker)
     return is_ready() and not lane[1] and not (lane[2] and tonumber(lane[2]) > now)
 end
 
--- Gives a request its turn, which is `owner`'s from now on.
-local function give_turn(id, tracker, owner)
+-- Gives a request its turn, which is `owner`'s from now on; at_once: in the answer to its SUBMIT.
+local function give_turn(id, tracker, owner, at_once)
     redis.call('HSET', lane_key(tracker), 'f', id, 'l', id, 'a', '0')
-    redis.call('HSET', request_key(id), 'z', 'c', 'o', owner, 'g', whole(now))
+    redis.call('HSET', request_key(id), 'z', 'c', 'o', owner, 'g', whole(now), 'y',
+               at_once and '1' or '0')
 end
 
 -- What whoever has the turn needs: id, milliseconds left, the request, the states.
@@ -91,7 +92,7 @@ local function next_turn(tracker, owner)
         id = redis.call('LPOP', queue_key(tracker))
     end
     if id then
-        give_turn(id, tracker, owner)
+        give_turn(id, tracker, owner, false)
     end
     return id
 end

@@ -1,6 +1,6 @@
 -- A request ends, where this is its first ending. OUTCOME: a number; or t: its deadline is over, and it depends on
--- whether it was commanded. not_sent counts only where the caller knows: of one that waits, or whose turn it has. With
--- ACKED, one that waits is not meant. Answers
+-- whether it was commanded; q: not_sent, where it still waits. not_sent counts only where the caller knows: of one that
+-- waits, or whose turn it has. With ACKED, one that waits is not meant. Answers
 -- E CODE OUTCOME REQUEST STATES SINCE VERSION WAITED TOOK [turn… of the next one] | N LAST ACKED (it has ended, or is not known:
 -- of this tracker the last command was LAST). WAITED: milliseconds in the queue; TOOK: since its turn.
 local id, tracker, code, outcome = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -25,6 +25,9 @@ if state == 'e' and ended_by == owner .. call then
 end
 if outcome == 't' then
     outcome = state == 'q' and NOT_SENT or UNKNOWN
+elseif outcome == 'q' then
+    outcome = NOT_SENT
+    state = (state == 'q' or state == 'e') and state or nil
 elseif outcome == NOT_SENT and not (state == 'q' or state == 'c' and had == owner) then
     state = nil
 end

@@ -27,13 +27,13 @@ local function turn()
 end
 
 -- Called again.
-local state = redis.call('HMGET', request_key(id), 'z', 'o', 'c')
+local state = redis.call('HMGET', request_key(id), 'z', 'o', 'c', 'y')
 if state[1] == 'e' then
     return state[2] == owner and {'R', state[3]} or {'G'}
 elseif state[1] == 'q' then
     return {'Q'}
-elseif state[1] == 'c' and state[2] == owner then
-    return turn()
+elseif state[1] == 'c' and state[2] == owner and state[4] == '1' then
+    return turn() -- of which nobody has heard, or it would not be asked again
 elseif state[1] then
     return {'P', id}
 end
@@ -62,7 +62,7 @@ redis.call('HSET', request_key(id), 'r', record, 't', tracker, 'k', key, 'e', ef
 remember(key, 'p', '0', '0', id, whole(deadline - now + 2 * window_ms))
 due(id, deadline)
 if starts then
-    give_turn(id, tracker, owner)
+    give_turn(id, tracker, owner, true)
     return turn()
 end
 redis.call('RPUSH', queue_key(tracker), id)
