@@ -1,5 +1,6 @@
 #include "support/redis_desk.h"
 
+#include <criterion/criterion.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,11 +104,18 @@ void redis_desk_close(struct redis_desk *d)
     d->redis = NULL;
 }
 
+struct instant redis_desk_now(const struct redis_desk *d)
+{
+    struct instant now = clock_now();
+    now.mono_ms += d->ahead_ms;
+    return now;
+}
+
 void redis_desk_turn(struct redis_desk *d, int wait_ms)
 {
-    redis_turn(d->redis, clock_now());
-    redis_flush(d->redis, clock_now());
-    int64_t most_ms = redis_wait_ms(d->redis, clock_now());
+    redis_turn(d->redis, redis_desk_now(d));
+    redis_flush(d->redis, redis_desk_now(d));
+    int64_t most_ms = redis_wait_ms(d->redis, redis_desk_now(d));
     struct pollfd wait = {.fd = redis_fd(d->redis), .events = redis_events(d->redis)};
     poll(&wait, 1, most_ms >= 0 && most_ms < wait_ms ? (int)most_ms : wait_ms);
 }
@@ -120,4 +128,18 @@ int redis_desk_call(struct redis_desk *d, enum desk_script script, const char *a
     int r = redis_call(d->redis, script, has_key, has_key ? args : args + 1, has_key ? 2 : 1, number);
     d->asked += r == 0;
     return r;
+}
+
+void redis_desk_come_up(struct redis_desk *d)
+{
+    redis_desk_open(d);
+    cr_assert(DESK_UNTIL(d, d->ups == 1), "%s", redis_error(d->redis));
+}
+
+const struct desk_answer *redis_desk_ask(struct redis_desk *d, enum desk_script script, const char *argument)
+{
+    size_t before = d->answered;
+    cr_assert_eq(redis_desk_call(d, script, argument), 0);
+    cr_assert(DESK_UNTIL(d, d->answered > before), "%s", redis_error(d->redis));
+    return &d->answers[before];
 }

@@ -25,7 +25,8 @@ struct redis_desk {
     unsigned downs;
     char run_id[64];
     char why[256];
-    size_t asked; /* calls so far: the number of the next one */
+    uint64_t ahead_ms; /* its clock is so far before the others' */
+    size_t asked;      /* calls so far: the number of the next one */
     size_t answered;
     struct desk_answer answers[DESK_ANSWERS_MAX];
     bool calls_again; /* each lost or failed call is tried once more by its handler */
@@ -37,11 +38,19 @@ void redis_desk_init(struct redis_desk *d, const char *url);
 void redis_desk_open(struct redis_desk *d);
 void redis_desk_close(struct redis_desk *d); /* also one that is not open */
 
+struct instant redis_desk_now(const struct redis_desk *d);
+
 /* A turn of the loop: what comes, and what was called; then it waits, this long at most. */
 void redis_desk_turn(struct redis_desk *d, int wait_ms);
 
 /* Calls with one argument that is no key; what redis_call says. */
 int redis_desk_call(struct redis_desk *d, enum desk_script script, const char *argument);
+
+/* Opens it, and turns until it is up. */
+void redis_desk_come_up(struct redis_desk *d);
+
+/* Calls, and turns until there is an answer more. */
+const struct desk_answer *redis_desk_ask(struct redis_desk *d, enum desk_script script, const char *argument);
 
 /* Turns until it holds; its value in the end. */
 #define DESK_UNTIL(desk, condition)                                    \

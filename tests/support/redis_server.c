@@ -137,8 +137,8 @@ static void end(struct redis_server *s, int how)
 {
     if (s->pid == 0)
         return;
-    kill(s->pid, SIGCONT);
     kill(s->pid, how);
+    kill(s->pid, SIGCONT);
     waitpid(s->pid, NULL, 0);
     s->pid = 0;
 }
