@@ -572,6 +572,19 @@ static void make_engine_config(struct config *c)
 
 /* --- reading it all --- */
 
+static void set_state_defaults(struct config_state *state)
+{
+    *state = (struct config_state){
+        .source = "memory",
+        .url = "",
+        .prefix = "outputd",
+        .timeout_ms = 2000,
+        .calls_max = 100000,
+        .unsent_bytes_max = 64 * 1024 * 1024,
+        .reply_bytes_max = 16 * 1024 * 1024,
+    };
+}
+
 static void set_defaults(struct reading *r)
 {
     struct config *c = r->c;
@@ -622,15 +635,7 @@ static void set_defaults(struct reading *r)
         .console_listeners_max = 16,
     };
     c->audit = (struct config_audit){.bytes_max = 512, .buffer_bytes_max = 16 * 1024 * 1024, .refused_max_per_s = 100};
-    c->state = (struct config_state){
-        .source = "memory",
-        .url = "",
-        .prefix = "outputd",
-        .timeout_ms = 2000,
-        .calls_max = 100000,
-        .unsent_bytes_max = 64 * 1024 * 1024,
-        .reply_bytes_max = 16 * 1024 * 1024,
-    };
+    set_state_defaults(&c->state);
     c->topic_prefix = "";
     c->reply_default = "api/tracker/output/{action}/response";
     c->stats_interval_s = 5;
