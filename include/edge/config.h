@@ -7,6 +7,7 @@
 #include "edge/audit.h"
 #include "edge/conf_file.h"
 #include "edge/mqtt.h"
+#include "edge/redis.h"
 
 struct config_broker {
     struct conf_texts url;
@@ -85,6 +86,20 @@ struct config_audit {
     uint32_t refused_max_per_s;
 };
 
+struct config_state {
+    const char *source;
+    const char *url;
+    const char *username;
+    const char *username_file;
+    const char *password;
+    const char *password_file;
+    const char *prefix;
+    uint32_t timeout_ms;
+    uint32_t calls_max;
+    uint32_t unsent_bytes_max;
+    uint32_t reply_bytes_max;
+};
+
 /* Texts are borrowed from the configuration; paths are absolute, or relative to the working directory. */
 struct config {
     const char *instance;
@@ -94,6 +109,7 @@ struct config {
     struct config_limits limits;
     struct config_http http;
     struct config_audit audit;
+    struct config_state state;
     const char *topic_prefix;
     const char *reply_default;
     uint32_t stats_interval_s;
@@ -107,7 +123,9 @@ struct config {
     struct mqtt_options mqtt; /* of the broker section, ready for mqtt_new */
     struct engine_config engine_config;
     struct audit_options audit_options;
-    char *fence_topic; /* the service's own topics, with the prefix */
+    bool state_is_shared;               /* state.source is redis */
+    struct redis_options redis_options; /* where it is, ready for redis_new */
+    char *fence_topic;                  /* the service's own topics, with the prefix */
     char *stats_topic;
     char *audit_topic; /* NULL: none */
     char *audit_head_path;
@@ -115,7 +133,7 @@ struct config {
     const char *own_topics[3]; /* of these three, without NULL */
 
     struct conf_file *file; /* what the texts are borrowed from */
-    struct buffer secrets[3];
+    struct buffer secrets[5];
     char *tls_paths[3];
 };
 

@@ -23,7 +23,6 @@ struct raw {
     const char *journal_path;
     uint32_t journal_size_mb;
     const char *journal_sync;
-    const char *state_source;
     const char *log_level;
     const char *log_format;
 };
@@ -161,7 +160,17 @@ static const struct conf_key http_keys[] = {
 };
 
 static const struct conf_key state_keys[] = {
-    {"source", CONF_TEXT, offsetof(struct raw, state_source), false, 0, 0},
+    TEXT(config_state, source),
+    TEXT(config_state, url),
+    TEXT(config_state, username),
+    TEXT(config_state, username_file),
+    TEXT(config_state, password),
+    TEXT(config_state, password_file),
+    TEXT(config_state, prefix),
+    KEY(CONF_UINT, config_state, timeout_ms, 100, 60000),
+    KEY(CONF_UINT, config_state, calls_max, 100, MILLION),
+    KEY(CONF_UINT, config_state, unsent_bytes_max, MILLION, INT32_MAX),
+    KEY(CONF_UINT, config_state, reply_bytes_max, 65536, INT32_MAX),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -229,7 +238,7 @@ static void read_sections(struct reading *r)
         {"journal", journal_keys, raw},
         {"audit", audit_keys, &c->audit},
         {"http", http_keys, &c->http},
-        {"state", state_keys, raw},
+        {"state", state_keys, &c->state},
         {"log", log_keys, raw},
     };
 
@@ -360,8 +369,34 @@ static void check_texts(struct reading *r)
         mistake(r, "journal.sync", "must be none or batch");
     if (strcmp(r->raw.registry_source, "file") != 0)
         mistake(r, "registry.source", "must be file");
-    if (strcmp(r->raw.state_source, "memory") != 0)
-        mistake(r, "state.source", "must be memory");
+}
+
+static void check_redis(struct reading *r)
+{
+    const struct config_state *state = &r->c->state;
+    const char *why = is_given(state->url) ? redis_url_mistake(state->url) : NULL;
+
+    if (!is_given(state->url))
+        mistake(r, "state.source", "needs state.url");
+    if (why)
+        mistake(r, "state.url", why);
+    if (!is_given(r->c->broker.share_group))
+        mistake(r, "state.source", "needs broker.share_group, by which instances share the requests");
+    if (is_given(state->username) && !is_given(state->password))
+        mistake(r, "state.username", "is given without a password");
+    if (!is_given(state->prefix))
+        mistake(r, "state.prefix", "must not be empty");
+}
+
+static void check_state(struct reading *r)
+{
+    const char *source = r->c->state.source;
+
+    r->c->state_is_shared = strcmp(source, "redis") == 0;
+    if (r->c->state_is_shared)
+        check_redis(r);
+    else if (strcmp(source, "memory") != 0)
+        mistake(r, "state.source", "must be memory or redis");
 }
 
 static void check_http(struct reading *r)
@@ -412,6 +447,8 @@ static void read_secrets(struct reading *r)
         {"OUTPUTD_BROKER_USERNAME", c->broker.username_file, &c->broker.username},
         {"OUTPUTD_BROKER_PASSWORD", c->broker.password_file, &c->broker.password},
         {"OUTPUTD_BROKER_TLS_KEY_PASSWORD", c->tls.key_password_file, &c->tls.key_password},
+        {"OUTPUTD_STATE_USERNAME", c->state.username_file, &c->state.username},
+        {"OUTPUTD_STATE_PASSWORD", c->state.password_file, &c->state.password},
     };
 
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
@@ -478,6 +515,20 @@ static void make_audit_options(struct config *c)
     };
 }
 
+static void make_redis_options(struct config *c)
+{
+    c->redis_options = (struct redis_options){
+        .url = c->state.url,
+        .username = given(c->state.username),
+        .password = given(c->state.password),
+        .connect_timeout_ms = c->state.timeout_ms,
+        .reply_timeout_ms = c->state.timeout_ms,
+        .calls_max = c->state.calls_max,
+        .unsent_bytes_max = c->state.unsent_bytes_max,
+        .reply_bytes_max = c->state.reply_bytes_max,
+    };
+}
+
 static char *own_topic(const struct config *c, const char *leaf)
 {
     struct buffer topic = {0};
@@ -520,6 +571,19 @@ static void make_engine_config(struct config *c)
 }
 
 /* --- reading it all --- */
+
+static void set_state_defaults(struct config_state *state)
+{
+    *state = (struct config_state){
+        .source = "memory",
+        .url = "",
+        .prefix = "outputd",
+        .timeout_ms = 2000,
+        .calls_max = 100000,
+        .unsent_bytes_max = 64 * 1024 * 1024,
+        .reply_bytes_max = 16 * 1024 * 1024,
+    };
+}
 
 static void set_defaults(struct reading *r)
 {
@@ -571,6 +635,7 @@ static void set_defaults(struct reading *r)
         .console_listeners_max = 16,
     };
     c->audit = (struct config_audit){.bytes_max = 512, .buffer_bytes_max = 16 * 1024 * 1024, .refused_max_per_s = 100};
+    set_state_defaults(&c->state);
     c->topic_prefix = "";
     c->reply_default = "api/tracker/output/{action}/response";
     c->stats_interval_s = 5;
@@ -582,7 +647,6 @@ static void set_defaults(struct reading *r)
         .journal_path = "/var/lib/outputd",
         .journal_size_mb = 256,
         .journal_sync = "none",
-        .state_source = "memory",
         .log_level = "info",
         .log_format = "text",
     };
@@ -615,6 +679,7 @@ static void check_all(struct reading *r)
     check_audit(r);
     check_reply_default(r);
     read_secrets(r);
+    check_state(r);
     resolve_tls(r);
 }
 
@@ -634,6 +699,7 @@ struct config *config_read(const char *path, struct mistakes *mistakes)
     make_mqtt_options(r.c);
     make_engine_config(r.c);
     make_audit_options(r.c);
+    make_redis_options(r.c);
     return r.c;
 }
 

@@ -37,8 +37,11 @@ void secrets_warn(const struct config *c, const char *config_path)
         warn(config_path, "broker.password");
     if (has_text(c, "broker.tls.key_password"))
         warn(config_path, "broker.tls.key_password");
+    if (has_text(c, "state.password"))
+        warn(config_path, "state.password");
     warn_of_named(config_path, c->broker.password_file, "broker.password_file");
     warn_of_named(config_path, c->tls.key_password_file, "broker.tls.key_password_file");
+    warn_of_named(config_path, c->state.password_file, "state.password_file");
     if (c->tls.key_file)
         warn(c->tls.key_file, "broker.tls.key_file");
 }

@@ -103,6 +103,16 @@ static void expect_defaults(const struct config *c)
     cr_expect_null(c->mqtt.tls.key_file);
     cr_expect_null(c->mqtt.tls.key_password);
     cr_expect(c->mqtt.tls.verify);
+    cr_expect_not(c->state_is_shared);
+    cr_expect_str_eq(c->state.url, "");
+    cr_expect_str_eq(c->state.prefix, "outputd");
+    cr_expect_eq(c->redis_options.connect_timeout_ms, 2000);
+    cr_expect_eq(c->redis_options.reply_timeout_ms, 2000);
+    cr_expect_eq(c->redis_options.calls_max, 100000);
+    cr_expect_eq(c->redis_options.unsent_bytes_max, 67108864);
+    cr_expect_eq(c->redis_options.reply_bytes_max, 16777216);
+    cr_expect_null(c->redis_options.username);
+    cr_expect_null(c->redis_options.password);
 }
 
 Test(config, an_empty_file_has_every_default)
@@ -201,6 +211,16 @@ static const struct {
     {"http", "console_events_max", "OUTPUTD_HTTP_CONSOLE_EVENTS_MAX", false},
     {"http", "console_listeners_max", "OUTPUTD_HTTP_CONSOLE_LISTENERS_MAX", false},
     {"state", "source", "OUTPUTD_STATE_SOURCE", true},
+    {"state", "url", "OUTPUTD_STATE_URL", true},
+    {"state", "username", "OUTPUTD_STATE_USERNAME", true},
+    {"state", "username_file", "OUTPUTD_STATE_USERNAME_FILE", true},
+    {"state", "password", "OUTPUTD_STATE_PASSWORD", true},
+    {"state", "password_file", "OUTPUTD_STATE_PASSWORD_FILE", true},
+    {"state", "prefix", "OUTPUTD_STATE_PREFIX", true},
+    {"state", "timeout_ms", "OUTPUTD_STATE_TIMEOUT_MS", false},
+    {"state", "calls_max", "OUTPUTD_STATE_CALLS_MAX", false},
+    {"state", "unsent_bytes_max", "OUTPUTD_STATE_UNSENT_BYTES_MAX", false},
+    {"state", "reply_bytes_max", "OUTPUTD_STATE_REPLY_BYTES_MAX", false},
     {"log", "level", "OUTPUTD_LOG_LEVEL", true},
     {"log", "format", "OUTPUTD_LOG_FORMAT", true},
 };

@@ -147,7 +147,7 @@ Test(config_values, a_bad_value_of_the_file_is_a_mistake_at_its_line)
         {"journal: { sync = \"always\"; };", ":1: journal.sync must be none or batch\n"},
         {"log: { format = \"xml\"; };", ":1: log.format must be text or json\n"},
         {"registry: {\nsource = \"postgres\"; };", ":2: registry.source must be file\n"},
-        {"state: { source = \"redis\"; };", ":1: state.source must be memory\n"},
+        {"state: { source = \"disk\"; };", ":1: state.source must be memory or redis\n"},
         {"http: { console = true; connections_max = 20;\nconsole_listeners_max = 20; };",
          ":2: http.console_listeners_max must be below http.connections_max\n"},
         {"http: {\nlisten = \"localhost:9108\"; };",
@@ -325,4 +325,107 @@ Test(config_values, an_audit_trail_that_cannot_be_is_a_mistake)
     expect_mistakes("topics: { reply_default = \"audit/{action}\"; }; audit: { topic = \"audit/set\"; };",
                     "FOLDER/outputd.cfg:1: topics.reply_default must not be a topic of trackers or of the service "
                     "itself\n");
+}
+
+/* --- state --- */
+
+#define GROUP "broker: { share_group = \"g\"; };\n"
+
+Test(config_values, state_in_redis_has_the_options_of_a_connection)
+{
+    struct config *c = read_config(GROUP "state: { source = \"redis\"; url = \"redis://db:6380/2\"; username = \"o\"; "
+                                         "password = \"p\"; prefix = \"site1\"; timeout_ms = 300; calls_max = 200; "
+                                         "unsent_bytes_max = 1000001; reply_bytes_max = 70000; };");
+
+    cr_expect(c->state_is_shared);
+    cr_expect_str_eq(c->state.prefix, "site1");
+    cr_expect_str_eq(c->redis_options.url, "redis://db:6380/2");
+    cr_expect_str_eq(c->redis_options.username, "o");
+    cr_expect_str_eq(c->redis_options.password, "p");
+    cr_expect_eq(c->redis_options.connect_timeout_ms, 300);
+    cr_expect_eq(c->redis_options.reply_timeout_ms, 300);
+    cr_expect_eq(c->redis_options.calls_max, 200);
+    cr_expect_eq(c->redis_options.unsent_bytes_max, 1000001);
+    cr_expect_eq(c->redis_options.reply_bytes_max, 70000);
+    config_free(c);
+}
+
+Test(config_values, the_password_of_redis_may_be_in_a_file)
+{
+    scratch_write("who", "outputd\n");
+    scratch_write("secret", "sesame\n");
+    struct config *c = read_config(GROUP "state: { source = \"redis\"; url = \"unix:///run/redis\"; "
+                                         "username_file = \"who\"; password_file = \"secret\"; };");
+
+    cr_expect_str_eq(c->redis_options.username, "outputd");
+    cr_expect_str_eq(c->redis_options.password, "sesame");
+    config_free(c);
+}
+
+Test(config_values, state_in_redis_without_what_it_needs_is_a_mistake)
+{
+    expect_mistakes(GROUP "state: {\nsource = \"redis\"; };", "FOLDER/outputd.cfg:3: state.source needs state.url\n");
+    expect_mistakes("state: {\nsource = \"redis\"; url = \"redis://a\"; };",
+                    "FOLDER/outputd.cfg:2: state.source needs broker.share_group, by which instances share the "
+                    "requests\n");
+    expect_mistakes(GROUP "state: { source = \"redis\"; url = \"redis://a\"; prefix = \"\"; };",
+                    "FOLDER/outputd.cfg:2: state.prefix must not be empty\n");
+    expect_mistakes(GROUP "state: { source = \"redis\"; url = \"redis://a\";\nusername = \"o\"; };",
+                    "FOLDER/outputd.cfg:3: state.username is given without a password\n");
+}
+
+Test(config_values, a_url_of_redis_says_where_and_nothing_else)
+{
+    static const char form[] = "must be redis://HOST:PORT/DB or unix:///PATH";
+    static const struct {
+        const char *url;
+        const char *mistake; /* NULL: none */
+    } urls[] = {
+        {"redis://a", NULL},
+        {"redis://a:6380", NULL},
+        {"redis://a:6380/", NULL},
+        {"redis://a/15", NULL},
+        {"redis://10.0.0.1:1/2147483647", NULL},
+        {"redis://[::1]:6379/0", NULL},
+        {"redis://[fe80::1]", NULL},
+        {"unix:///run/redis/socket", NULL},
+        {"", form},
+        {"redis://", form},
+        {"redis://:6379", form},
+        {"redis://a:", form},
+        {"redis://a:0", form},
+        {"redis://a:65536", form},
+        {"redis://a:99999999999999999999", form},
+        {"redis://a:x", form},
+        {"redis://a/x", form},
+        {"redis://a/-1", form},
+        {"redis://a/1/2", form},
+        {"redis://a/2147483648", form},
+        {"redis://[::1", form},
+        {"redis://[a]:6379", form},
+        {"redis://[::1]6379", form},
+        {"unix://run/redis", form},
+        {"http://a", form},
+        {"redis://user:secret@a", "must not hold a user or password: they have settings of their own"},
+        {"rediss://a", "must not be rediss://: there is no TLS here, so use a tunnel such as stunnel"},
+    };
+
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        const char *mistake = redis_url_mistake(urls[i].url);
+
+        if (urls[i].mistake)
+            cr_expect_str_eq(mistake ? mistake : "none", urls[i].mistake, "%s", urls[i].url);
+        else
+            cr_expect_null(mistake, "%s: %s", urls[i].url, mistake);
+    }
+    expect_mistakes(GROUP "state: { source = \"redis\";\nurl = \"a\"; };",
+                    "FOLDER/outputd.cfg:3: state.url must be redis://HOST:PORT/DB or unix:///PATH\n");
+}
+
+Test(config_values, a_path_that_is_too_long_for_a_socket_is_a_mistake)
+{
+    char url[256] = "unix:///";
+
+    memset(url + strlen(url), 'a', 120);
+    cr_expect_str_eq(redis_url_mistake(url), "is too long for a socket's path");
 }

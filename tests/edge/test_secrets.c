@@ -106,3 +106,12 @@ Test(secrets, keys_and_their_passwords)
     write_file("pw", "sesame", 0644);
     expect_warning(warnings_of(text, 0644), scratch_path("pw"), "broker.tls.key_password_file");
 }
+
+Test(secrets, the_password_of_redis_is_one)
+{
+    expect_warning(warnings_of("state: { password = \"sesame\"; };", 0644), scratch_path("outputd.cfg"),
+                   "state.password");
+    write_file("password", "sesame\n", 0644);
+    expect_warning(warnings_of("state: { password_file = \"password\"; };", 0644), scratch_path("password"),
+                   "state.password_file");
+}
