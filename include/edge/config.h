@@ -94,6 +94,7 @@ struct config_state {
     const char *password;
     const char *password_file;
     const char *prefix;
+    uint32_t lease_ms;
     uint32_t timeout_ms;
     uint32_t calls_max;
     uint32_t unsent_bytes_max;

@@ -35,7 +35,8 @@ static int recover_record(void *ctx, enum journal_kind kind, uint64_t id, struct
 
 int life_recover(struct service *s)
 {
-    static const enum journal_kind order[] = {JOURNAL_SESSION, JOURNAL_ANSWER, JOURNAL_STATES, JOURNAL_REQUEST};
+    static const enum journal_kind order[] = {JOURNAL_SESSION, JOURNAL_ANSWER, JOURNAL_STATES, JOURNAL_REQUEST,
+                                              JOURNAL_SHARED};
     struct engine_totals totals;
 
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
@@ -113,6 +114,8 @@ static int open_service(struct service *s)
     privileges_report();
     secrets_warn(s->first, s->config_path);
     turn_make_engine(s, life_first_id(s));
+    if (shared_open(s) < 0)
+        return -EINVAL;
     engine_reload(s->engine, &s->first->engine_config, w.registry, w.profiles);
     files_remember(s);
     s->journal_file =
@@ -140,6 +143,7 @@ static void close_service(struct service *s)
     mqtt_free(s->mqtt);
     audit_close(s->audit, !s->journal_down, s->now);
     journal_file_close(s->journal_file);
+    shared_close(s);
     engine_free(s->engine);
     outbox_free(s->outbox);
     buffer_release(&s->filters);
@@ -217,7 +221,8 @@ static bool wait_for_work(const struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
-        {.fd = mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
+        {.fd = shared_is_held(s) ? -1 : mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
+        {.fd = shared_fd(s), .events = shared_events(s)},
         {.fd = files_fd(s), .events = POLLIN},
         {.fd = http_fd(s), .events = POLLIN},
     };

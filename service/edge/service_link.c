@@ -139,22 +139,44 @@ void link_lost(struct service *s)
 
 /* --- subscribing --- */
 
-static void put_request_filter(const struct service *s, struct buffer *out)
+static void put_share(const struct service *s, struct buffer *out)
 {
     const char *group = s->first->broker.share_group;
 
     if (*group)
         buffer_printf(out, "$share/%s/", group);
+}
+
+static void put_request_filter(const struct service *s, struct buffer *out)
+{
+    put_share(s, out);
     buffer_printf(out, "%sapi/tracker/output/+", s->first->topic_prefix);
     buffer_put_u8(out, '\0');
+}
+
+/* Where state is shared any instance can take an ack; each has to know of presence itself. */
+static size_t put_engine_filters(const struct service *s, struct buffer *names, size_t *ack_count)
+{
+    struct buffer filters = {0};
+    size_t count;
+    const char *at;
+
+    *ack_count = engine_filters(s->engine, &filters, &count);
+    at = (const char *)filters.data;
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) {
+        if (s->shared && i < *ack_count)
+            put_share(s, names);
+        buffer_put(names, bytes_of(at, strlen(at) + 1));
+    }
+    buffer_release(&filters);
+    return count;
 }
 
 /* What this instance subscribes to, one name behind the other: acks, presence, the fence, requests. */
 static size_t put_names(const struct service *s, struct buffer *names, size_t *ack_count)
 {
-    size_t count;
+    size_t count = put_engine_filters(s, names, ack_count);
 
-    *ack_count = engine_filters(s->engine, names, &count);
     buffer_put(names, bytes_of(s->first->fence_topic, strlen(s->first->fence_topic) + 1));
     if (engine_is_draining(s->engine))
         return count + 1;

@@ -77,7 +77,8 @@ struct service {
     bool journal_full;
     uint64_t committed_ms; /* or tried to */
 
-    struct service_http *http; /* NULL: off */
+    struct service_shared *shared; /* NULL: state is in memory */
+    struct service_http *http;     /* NULL: off */
     struct metrics metrics;
     uint64_t registry_loaded_ms;   /* the last one */
     uint64_t minute_ms;            /* the beginning of this one */
@@ -154,6 +155,23 @@ void console_turn(struct service *s);
 /* Readable when there is something to be taken, or -1. */
 int http_fd(const struct service *s);
 void http_metrics_write(const struct service *s, struct buffer *out);
+
+/* service_shared.c; all of them take a service without */
+/* Once there is an engine, before it recovers anything. 0, or a negative number after logging what is wrong. */
+int shared_open(struct service *s);
+void shared_close(struct service *s);
+struct shared_call;
+/* The engine's effect. */
+void shared_ask_server(void *ctx, const struct shared_call *call);
+/* Takes answers. False: what is held may not leave yet. */
+bool shared_turn(struct service *s);
+/* Sends what was asked. True: what was received in this turn may not be acknowledged before that is answered. */
+bool shared_hold(struct service *s);
+bool shared_is_held(const struct service *s);
+void shared_flush(struct service *s);
+int shared_fd(const struct service *s);
+short shared_events(const struct service *s);
+int64_t shared_wait_for_ms(const struct service *s);
 
 /* service_metrics.c */
 void metrics_note_turn(struct service *s, uint64_t took_us);

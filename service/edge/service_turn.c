@@ -92,7 +92,7 @@ static void local_reply(void *ctx, uint64_t id, enum code code, struct bytes pay
 void turn_make_engine(struct service *s, uint64_t first_id)
 {
     const struct engine_effects effects = {
-        s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event, NULL,
+        s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event, shared_ask_server,
     };
     const struct outbox_events events = {s, command_sent, command_refused, reply_delivered, state_delivered, local_reply};
 
@@ -255,19 +255,9 @@ static void note_alive(struct service *s)
     journal_file_touch(s->journal_file, s->now.wall_ms);
 }
 
-/* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of. True: there is more to do at
- * once. */
-bool turn_run(struct service *s, void (*first)(struct service *s))
+/* What may be done though what is held may not leave yet. */
+static void turn_within(struct service *s)
 {
-    bool received;
-    bool more;
-
-    s->now = clock_now();
-    mqtt_cork(s->mqtt, true); /* first: a reload and a drain subscribe and unsubscribe */
-    if (first)
-        first(s);
-    link_tick(s);
-    received = link_receive(s, &more);
     http_turn(s);
     engine_tick(s->engine, s->now);
     files_watch(s);
@@ -278,6 +268,43 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     guard_room(s);
     report_stats(s); /* before what would fill the receive maximum again */
     outbox_deliver_local(s->outbox);
+}
+
+/* Where state is shared: what the answers have brought leaves before more is received, because that is held again. */
+static void publish_answered(struct service *s)
+{
+    commit(s);
+    publish(s, true);
+    mqtt_cork(s->mqtt, false);
+    mqtt_cork(s->mqtt, true);
+}
+
+/* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of, and where state is shared the
+ * server. True: there is more to do at once. */
+bool turn_run(struct service *s, void (*first)(struct service *s))
+{
+    bool received = false;
+    bool more = false;
+    bool is_open;
+
+    s->now = clock_now();
+    mqtt_cork(s->mqtt, true); /* first: a reload and a drain subscribe and unsubscribe */
+    if (first)
+        first(s);
+    is_open = shared_turn(s);
+    if (is_open && s->shared)
+        publish_answered(s);
+    if (is_open) {
+        link_tick(s);
+        received = link_receive(s, &more);
+    }
+    turn_within(s);
+    if (shared_is_held(s) || shared_hold(s)) {
+        shared_flush(s);
+        console_turn(s);
+        check_stop(s);
+        return false;
+    }
     publish(s, !received);
     mqtt_cork(s->mqtt, false);
     console_turn(s);
@@ -287,7 +314,8 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
 
 int turn_wait_ms(const struct service *s)
 {
-    int64_t waits[] = {engine_wait_ms(s->engine, s->now), link_wait_ms(s), IDLE_MS};
+    int64_t waits[] = {engine_wait_ms(s->engine, s->now), shared_is_held(s) ? -1 : link_wait_ms(s),
+                       shared_wait_for_ms(s), IDLE_MS};
     int64_t shortest = IDLE_MS;
 
     if (!s->journal_down && !journal_may_wait(s->journal))

@@ -1,0 +1,163 @@
+/* Shared state: what the engine asks goes to Redis, what that answers goes to the engine. Nothing that came from the
+ * broker is acknowledged before all that was asked because of it is answered: then another instance has it, too. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "core/shared.h"
+#include "edge/redis.h"
+#include "service_state.h"
+
+struct service_shared {
+    struct redis *redis;
+    struct redis_script scripts[SHARED_SCRIPT_COUNT];
+    struct shared_options options;
+    uint64_t asked;
+    uint64_t answered;
+    uint64_t gate; /* what has to be answered before what is held may leave */
+};
+
+enum { ITEMS_MAX = 256 };
+
+/* --- the engine asks --- */
+
+void shared_ask_server(void *ctx, const struct shared_call *call)
+{
+    struct service_shared *h = ((struct service *)ctx)->shared;
+    struct bytes args[SHARED_ARGS_MAX + 1] = {call->bucket};
+
+    for (size_t i = 0; i < call->count; i++)
+        args[i + 1] = call->args[i];
+    /* A call that is not taken is one that the connection was lost under: its end will be told. */
+    if (redis_call(h->redis, call->script, 1, args, call->count + 1, call->ask) == 0)
+        h->asked++;
+}
+
+/* --- the server answers --- */
+
+static struct bytes item_of(const struct redis_value *value, char room[24])
+{
+    if (value->kind == REDIS_BYTES)
+        return value->bytes;
+    if (value->kind == REDIS_INT)
+        return bytes_of(room, (size_t)snprintf(room, 24, "%lld", (long long)value->number));
+    return bytes_of("", 0);
+}
+
+static void answered(void *ctx, void *call, const struct redis_value *value)
+{
+    struct service *s = ctx;
+    struct bytes items[ITEMS_MAX];
+    char room[ITEMS_MAX][24];
+    size_t count = 0;
+
+    s->shared->answered++;
+    if (!value)
+        return; /* it will be asked again */
+    if (value->kind == REDIS_ERROR)
+        log_write(LOG_ERROR, "shared state: refused", LOG_BYTES("why", value->bytes));
+    for (size_t i = 0; value->kind == REDIS_ARRAY && i < value->count && count < ITEMS_MAX; i++, count++)
+        items[count] = item_of(&value->items[i], room[count]);
+    engine_shared_answer(s->engine, call, items, count, s->now);
+}
+
+static void up(void *ctx, const char *run_id)
+{
+    struct service *s = ctx;
+
+    log_write(LOG_INFO, "shared state is there", LOG_TEXT("at", s->first->state.url), LOG_TEXT("run_id", run_id));
+    engine_shared_up(s->engine, s->now);
+}
+
+static void down(void *ctx, const char *why)
+{
+    struct service *s = ctx;
+
+    log_write(LOG_WARNING, "shared state is lost: new requests get code 8", LOG_TEXT("at", s->first->state.url),
+              LOG_TEXT("why", why));
+    engine_shared_down(s->engine, s->now);
+}
+
+/* --- life --- */
+
+int shared_open(struct service *s)
+{
+    const struct redis_handlers handlers = {s, up, down, answered};
+    struct service_shared *h;
+
+    if (!s->first->state_is_shared)
+        return 0;
+    h = calloc(1, sizeof *h);
+    CHECK(h);
+    s->shared = h;
+    for (size_t i = 0; i < SHARED_SCRIPT_COUNT; i++)
+        h->scripts[i] = (struct redis_script){shared_scripts[i].name, shared_scripts[i].text};
+    h->redis = redis_new(&s->first->redis_options, h->scripts, SHARED_SCRIPT_COUNT, &handlers);
+    if (!h->redis)
+        return -1;
+    h->options = (struct shared_options){
+        .instance = s->first->instance,
+        .prefix = s->first->state.prefix,
+        .lease_ms = s->first->state.lease_ms,
+        .asks_max = s->first->state.calls_max,
+    };
+    engine_share(s->engine, &h->options);
+    return 0;
+}
+
+void shared_close(struct service *s)
+{
+    if (!s->shared)
+        return;
+    redis_free(s->shared->redis);
+    free(s->shared);
+}
+
+/* --- turns --- */
+
+bool shared_turn(struct service *s)
+{
+    struct service_shared *h = s->shared;
+
+    if (!h)
+        return true;
+    redis_turn(h->redis, s->now);
+    return h->answered >= h->gate;
+}
+
+bool shared_hold(struct service *s)
+{
+    struct service_shared *h = s->shared;
+
+    if (!h)
+        return false;
+    redis_flush(h->redis, s->now);
+    h->gate = h->asked;
+    return h->answered < h->gate;
+}
+
+bool shared_is_held(const struct service *s)
+{
+    return s->shared && s->shared->answered < s->shared->gate;
+}
+
+void shared_flush(struct service *s)
+{
+    if (s->shared)
+        redis_flush(s->shared->redis, s->now);
+}
+
+int shared_fd(const struct service *s)
+{
+    return s->shared ? redis_fd(s->shared->redis) : -1;
+}
+
+short shared_events(const struct service *s)
+{
+    return s->shared ? redis_events(s->shared->redis) : 0;
+}
+
+int64_t shared_wait_for_ms(const struct service *s)
+{
+    return s->shared ? redis_wait_ms(s->shared->redis, s->now) : -1;
+}
