@@ -262,7 +262,7 @@ static int subscribe(struct service *s)
     buffer_release(&s->filters);
     s->filters = names;
     if (names.len <= journal_record_max(s->journal))
-        journal_put(s->journal, JOURNAL_SESSION, 0, buffer_bytes(&names));
+        journal_put(s->journal, JOURNAL_SESSION, SESSION_FILTERS, buffer_bytes(&names));
     return 0;
 }
 
@@ -271,7 +271,9 @@ int link_recover_filters(void *ctx, enum journal_kind kind, uint64_t id, struct 
     struct service *s = ctx;
 
     (void)kind;
-    if (id != 0 || record.len == 0 || record.data[record.len - 1] != '\0')
+    if (id == SESSION_RUN)
+        return shared_recover_run(s, record);
+    if (id != SESSION_FILTERS || record.len == 0 || record.data[record.len - 1] != '\0')
         return -EBADMSG;
     buffer_put(&s->filters, record);
     return 0;

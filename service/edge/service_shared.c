@@ -1,5 +1,6 @@
 /* Shared state: what the engine asks goes to Redis, what that answers goes to the engine. Nothing that came from the
  * broker is acknowledged before all that was asked because of it is answered: then another instance has it, too. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,11 @@ struct service_shared {
     uint64_t asked;
     uint64_t answered;
     uint64_t gate; /* what has to be answered before what is held may leave */
+    char run[64];  /* of the server */
+    bool is_noted; /* in the journal */
+    bool is_restoring;
+    unsigned restored_kind; /* of what the journal has, so much was brought to the server */
+    uint64_t restored_id;
 };
 
 enum { ITEMS_MAX = 256 };
@@ -66,7 +72,14 @@ static void up(void *ctx, const char *run_id)
     struct service *s = ctx;
 
     log_write(LOG_INFO, "shared state is there", LOG_TEXT("at", s->first->state.url), LOG_TEXT("run_id", run_id));
-    engine_shared_up(s->engine, s->now);
+    snprintf(s->shared->run, sizeof s->shared->run, "%s", run_id ? run_id : "");
+    s->shared->is_noted = false;
+    s->shared->is_restoring = engine_shared_up(s->engine, bytes_of_text(run_id), s->now);
+    s->shared->restored_kind = 0;
+    s->shared->restored_id = 0;
+    if (s->shared->is_restoring)
+        log_write(LOG_WARNING, "shared state may have lost something: the journal brings back what it has",
+                  LOG_TEXT("at", s->first->state.url));
 }
 
 static void down(void *ctx, const char *why)
@@ -76,6 +89,53 @@ static void down(void *ctx, const char *why)
     log_write(LOG_WARNING, "shared state is lost: new requests get code 8", LOG_TEXT("at", s->first->state.url),
               LOG_TEXT("why", why));
     engine_shared_down(s->engine, s->now);
+}
+
+/* --- what the server may have lost --- */
+
+static const enum journal_kind restored_kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
+
+static int restore_record(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
+{
+    struct service *s = ctx;
+
+    if (id <= s->shared->restored_id)
+        return 0;
+    s->shared->restored_id = id;
+    return engine_shared_restore(s->engine, kind, id, record, s->now) ? 0 : -EAGAIN;
+}
+
+/* As much as may be asked at a time. */
+static void restore(struct service *s)
+{
+    struct service_shared *h = s->shared;
+
+    while (h->restored_kind < sizeof restored_kinds / sizeof *restored_kinds) {
+        if (journal_each(s->journal, restored_kinds[h->restored_kind], restore_record, s) < 0)
+            return;
+        h->restored_kind++;
+        h->restored_id = 0;
+    }
+    h->is_restoring = false;
+    engine_shared_restored(s->engine, s->now);
+}
+
+int shared_recover_run(struct service *s, struct bytes record)
+{
+    if (s->shared)
+        engine_shared_knew(s->engine, record);
+    return 0;
+}
+
+/* Not before all is there: else it would not be brought again after a crash. */
+static void note_run(struct service *s)
+{
+    struct service_shared *h = s->shared;
+
+    if (h->is_noted || h->is_restoring || engine_shared_totals(s->engine).is_merging)
+        return;
+    journal_put(s->journal, JOURNAL_SESSION, SESSION_RUN, bytes_of_text(h->run));
+    h->is_noted = true;
 }
 
 /* --- life --- */
@@ -122,6 +182,10 @@ bool shared_turn(struct service *s)
     if (!h)
         return true;
     redis_turn(h->redis, s->now);
+    if (h->is_restoring && redis_is_up(h->redis) && engine_shared_totals(s->engine).asked < s->first->state.calls_max / 8)
+        restore(s);
+    if (redis_is_up(h->redis))
+        note_run(s);
     return h->answered >= h->gate;
 }
 

@@ -156,10 +156,15 @@ void console_turn(struct service *s);
 int http_fd(const struct service *s);
 void http_metrics_write(const struct service *s, struct buffer *out);
 
+/* Records of JOURNAL_SESSION. */
+enum { SESSION_FILTERS = 0, SESSION_RUN = 1 };
+
 /* service_shared.c; all of them take a service without */
 /* Once there is an engine, before it recovers anything. 0, or a negative number after logging what is wrong. */
 int shared_open(struct service *s);
 void shared_close(struct service *s);
+/* Which start of the server this instance saw last. */
+int shared_recover_run(struct service *s, struct bytes record);
 struct shared_call;
 /* The engine's effect. */
 void shared_ask_server(void *ctx, const struct shared_call *call);
