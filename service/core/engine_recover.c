@@ -191,6 +191,7 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
         return 0;
     }
     if (e->shared) { /* the server was asked, and nobody knows what it said */
+        e->shared->highest_id = id > e->shared->highest_id ? id : e->shared->highest_id;
         shared_submit(e, p);
         return 0;
     }

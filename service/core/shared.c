@@ -41,8 +41,7 @@ void shared_free(struct engine *e)
 
 enum { IDS_IN_A_BLOCK = 1 << 22 };
 
-/* In any case: the answer also says what time it is there. */
-static void want_ids(struct engine *e, bool in_any_case)
+void shared_want_ids(struct engine *e, bool in_any_case)
 {
     struct shared *s = e->shared;
 
@@ -66,7 +65,7 @@ static uint64_t take_id(struct engine *e)
         s->last_id = s->next_id + IDS_IN_A_BLOCK;
         s->next_first_id = 0;
     }
-    want_ids(e, false);
+    shared_want_ids(e, false);
     return s->next_id++;
 }
 
@@ -93,6 +92,7 @@ static void ids_heard(struct engine *e, const struct bytes *ids)
 
     s->ids_asked = false;
     s->next_first_id = number_in(ids[0]);
+    s->highest_id = s->next_first_id > s->highest_id ? s->next_first_id : s->highest_id;
     clock_heard(e, number_in(ids[1]));
 }
 
@@ -107,7 +107,7 @@ bool engine_shared_up(struct engine *e, struct bytes run, struct instant now)
     e->shared->clock_at_ms = 0; /* it may be another server's */
     e->shared->ids_asked = false;
     e->shared->next_first_id = 0;
-    want_ids(e, true);
+    shared_want_ids(e, true);
     is_other = merge_begin(e, run);
     asks_put_all(e);
     return is_other;

@@ -303,6 +303,8 @@ static void make_args(struct engine *e, const struct ask *ask, struct args *a)
         put_text(a, e->shared->options.instance);
         return;
     case SHARED_IDS:
+        put_number(a, e->shared->highest_id);
+        return;
     case SHARED_SCRIPT_COUNT:
         break;
     }

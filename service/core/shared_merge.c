@@ -112,6 +112,7 @@ int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct
 
     if (!p)
         return -EBADMSG;
+    e->shared->highest_id = id > e->shared->highest_id ? id : e->shared->highest_id;
     if (kind == JOURNAL_ANSWER)
         mirror_put(&e->shared->answers, id, p->deadline_ms);
     else
@@ -240,5 +241,7 @@ void merge_done(struct engine *e, struct ask *ask, const struct bytes *items, si
     if (++s->done < SHARED_BUCKETS)
         return;
     s->is_merging = false;
+    s->next_first_id = 0; /* given before it knew all that had been given */
+    shared_want_ids(e, true);
     asks_put_all(e);
 }

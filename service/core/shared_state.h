@@ -64,6 +64,7 @@ struct shared {
     uint64_t next_id; /* of requests: in blocks that the server gives out, so that no two instances give the same */
     uint64_t last_id; /* of the block */
     uint64_t next_first_id; /* of the next block; 0: not there yet */
+    uint64_t highest_id;    /* that this instance ever had */
     bool ids_asked;
     uint64_t clock_ms;    /* the server's, less this machine's monotonic one: at most what it is */
     uint64_t clock_at_ms; /* when that was found; 0: never */
@@ -112,6 +113,8 @@ void mirror_note_answer(struct engine *e, uint64_t id, uint64_t until_ms);
 void mirror_tick(struct engine *e);
 void mirror_release(struct shared *s);
 int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record);
+/* Asks for numbers where it has few; in any case: the answer also says what time it is there. */
+void shared_want_ids(struct engine *e, bool in_any_case);
 /* True: what this one may have lost is to be brought to it. */
 bool merge_begin(struct engine *e, struct bytes run);
 void merge_done(struct engine *e, struct ask *ask, const struct bytes *items, size_t count);
