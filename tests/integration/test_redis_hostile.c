@@ -169,6 +169,28 @@ Test(redis_hostile, an_array_whose_texts_add_up)
     expect_left("a reply is too large");
 }
 
+/* It comes in one piece, and takes more memory than room on the way. */
+static void say_two_arrays(int fd, int reports)
+{
+    static char text[20000];
+    size_t len = (size_t)sprintf(text, "*2\r\n");
+    (void)reports;
+    for (int i = 0; i < 2; i++) {
+        len += (size_t)sprintf(text + len, "*1500\r\n");
+        for (int j = 0; j < 1500; j++)
+            len += (size_t)sprintf(text + len, ":1\r\n");
+    }
+    say(fd, text);
+    hold(fd);
+}
+
+Test(redis_hostile, arrays_that_add_up)
+{
+    face(say_two_arrays);
+    desk.options.reply_bytes_max = 100000;
+    expect_left("a reply is too large");
+}
+
 Test(redis_hostile, the_largest_array)
 {
     face(say_the_largest_array);
