@@ -261,14 +261,19 @@ static bool take_until(int fd, const char *end)
     return false;
 }
 
-static void greet_and_answer(int fd, int reports)
+static void greet(int fd)
 {
-    (void)reports;
     if (!take_until(fd, "INFO\r\n"))
         return;
     for (int i = 0; i < SCRIPTS; i++)
         say(fd, "$40\r\naaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\r\n");
     say(fd, "$40\r\nrun_id:1\r\nrole:master\r\ncluster_enabled:0\r\n");
+}
+
+static void greet_and_answer(int fd, int reports)
+{
+    (void)reports;
+    greet(fd);
     if (take_until(fd, "EVALSHA\r\n"))
         say(fd, answer_text);
     hold(fd);
@@ -321,6 +326,36 @@ Test(redis_hostile, a_server_that_is_loading_is_left)
     cr_assert(DESK_UNTIL(&desk, desk.downs == 1));
     cr_assert_eq(strncmp(desk.why, "LOADING ", 8), 0, "%s", desk.why);
     cr_assert_eq(desk.answered, 2);
+    cr_assert_str_eq(desk.answers[1].text, "late");
+}
+
+static int go_on[2]; /* the test says when */
+
+static void answer_in_two_pieces(int fd, int reports)
+{
+    char byte;
+    (void)reports;
+    greet(fd);
+    if (take_until(fd, "EVALSHA\r\n"))
+        say(fd, "-NOSCRIPT\r\n");
+    if (read(go_on[0], &byte, 1) == 1)
+        say(fd, "+late\r\n");
+    hold(fd);
+}
+
+Test(redis_hostile, it_is_left_when_all_calls_are_answered_and_no_sooner)
+{
+    cr_assert_eq(pipe(go_on), 0);
+    face(answer_in_two_pieces);
+    redis_desk_come_up(&desk);
+    cr_assert_eq(redis_desk_call(&desk, DESK_ECHO, "a"), 0);
+    cr_assert_eq(redis_desk_call(&desk, DESK_ECHO, "b"), 0);
+    cr_assert(DESK_UNTIL(&desk, desk.answered == 1));
+    redis_desk_turn(&desk, 0);
+    cr_assert_eq(desk.downs, 0);
+    cr_assert_eq(redis_outstanding(desk.redis), 1);
+    cr_assert_eq(write(go_on[1], "", 1), 1);
+    cr_assert(DESK_UNTIL(&desk, desk.downs == 1));
     cr_assert_str_eq(desk.answers[1].text, "late");
 }
 
