@@ -124,6 +124,7 @@ Test(redis_hostile, one_that_closes)
     face(close_at_once);
     redis_desk_open(&desk);
     cr_assert(DESK_UNTIL(&desk, *redis_error(desk.redis)));
+    cr_assert_str_neq(redis_error(desk.redis), "no answer in time");
     cr_assert_eq(desk.ups, 0);
 }
 
