@@ -29,6 +29,9 @@ enum shared_script {
     SHARED_ANSWER,
     SHARED_KNOWN,
     SHARED_DONE,
+    SHARED_ALIVE, /* from here on not the engine's questions */
+    SHARED_HEIR,
+    SHARED_LEAVE,
     SHARED_SCRIPT_COUNT,
 };
 

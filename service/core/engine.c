@@ -409,7 +409,8 @@ void engine_message(struct engine *e, const struct engine_message *message, stru
         engine_request(e, action, message);
         return;
     }
-    engine_presence(e, message);
+    if (!message->inherited)
+        engine_presence(e, message);
     engine_ack(e, message);
 }
 

@@ -53,7 +53,7 @@ void shared_want_ids(struct engine *e, bool in_any_case)
 
 static bool has_ids(const struct shared *s)
 {
-    return s->next_id < s->last_id || s->next_first_id;
+    return s->next_id < s->last_id || (s->next_first_id && !s->is_merging);
 }
 
 static uint64_t take_id(struct engine *e)

@@ -305,6 +305,9 @@ static void make_args(struct engine *e, const struct ask *ask, struct args *a)
     case SHARED_IDS:
         put_number(a, e->shared->highest_id);
         return;
+    case SHARED_ALIVE:
+    case SHARED_HEIR:
+    case SHARED_LEAVE:
     case SHARED_SCRIPT_COUNT:
         break;
     }
