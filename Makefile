@@ -184,8 +184,12 @@ $(BUILD)/bench/forwarder: $(BUILD)/obj/tests/bench/forwarder.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs
 
-# Its clients are libmosquitto's, so that they have no code in common with the service's.
-$(BUILD)/tests/chaos: $(call objects,tests/chaos) $(BUILD)/libbase.a
+# Their clients are libmosquitto's, so that they have no code in common with the service's.
+$(BUILD)/tests/chaos: $(call objects,tests/chaos) $(call objects,tests/witness) $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
+$(BUILD)/tests/cluster: $(call objects,tests/cluster) $(call objects,tests/witness) \
+    $(patsubst %,$(BUILD)/obj/tests/support/%.o,redis_server broker) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 

@@ -1,4 +1,4 @@
-#include "chaos/speech.h"
+#include "witness/speech.h"
 
 #include <stdio.h>
 #include <stdlib.h>

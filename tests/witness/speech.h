@@ -3,8 +3,8 @@
  * Every command tells which request it is of: a `set_all` has the request's number in its 40 outputs, and a `set` of
  * one tracker, output and state is asked for once in a run. So a command that was repeated under another id is still
  * known as that request's. */
-#ifndef CHAOS_SPEECH_H
-#define CHAOS_SPEECH_H
+#ifndef WITNESS_SPEECH_H
+#define WITNESS_SPEECH_H
 
 #include "base/buffer.h"
 
