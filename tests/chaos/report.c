@@ -14,12 +14,19 @@ static void print_faults(const struct faults *f)
     printf("  %4u  faults, %u of them at the moment that they waited for\n", all, f->at_moment);
 }
 
+static struct finding judge(void *ctx, uint32_t number)
+{
+    const struct ledger *l = ctx;
+
+    return verdict_of(&l->requests[number]);
+}
+
 bool report_print(const struct run_summary *run)
 {
     const struct faults *f = run->faults;
     struct tally tally = {0};
 
-    tally_judge(&tally, run->ledger, run->stage->folder, verdict_of);
+    tally_judge(&tally, run->ledger, run->stage->folder, judge, (void *)(uintptr_t)run->ledger);
     tally_write_faults(run->ledger, run->stage->folder);
     print_faults(f);
     tally_print(&tally, run->ledger, run->requesters->again);

@@ -36,7 +36,8 @@ bool speech_number_of(uint64_t states, uint32_t *number);
 void speech_put_request(struct buffer *out, bool msgpack, const char *hash, int32_t tracker_id,
                         const struct switching *switching);
 
-/* A command in JSON, in MessagePack, or in the text "SET {command_id} {output} {0 or 1}" of the players. */
+/* A command in JSON, in MessagePack, or in the players' text: "SET {command_id} {output} {0 or 1}", and "ALL " with the
+ * states as digits at its end. */
 bool speech_read_command(struct bytes payload, struct switching *switching);
 
 /* A reply in JSON or MessagePack. */

@@ -45,14 +45,14 @@ static void print_bad(const struct ledger *l, uint32_t number, struct finding fi
 }
 
 void tally_judge(struct tally *t, const struct ledger *l, const char *folder,
-                 struct finding (*judge)(const struct request *r))
+                 struct finding (*judge)(void *ctx, uint32_t number), void *ctx)
 {
     FILE *histories = open_file(folder, "histories.txt");
     unsigned shown = 0;
 
     for (uint32_t number = 1; number < l->count; number++) {
         const struct request *r = &l->requests[number];
-        struct finding finding = judge(r);
+        struct finding finding = judge(ctx, number);
 
         add(t, r);
         t->classes[finding.class]++;

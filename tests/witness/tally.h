@@ -26,7 +26,7 @@ struct tally {
 
 /* Judges all requests. The history of every bad one goes into the folder, of the first few to stdout, too. */
 void tally_judge(struct tally *t, const struct ledger *l, const char *folder,
-                 struct finding (*judge)(const struct request *r));
+                 struct finding (*judge)(void *ctx, uint32_t number), void *ctx);
 
 /* Requests, replies, commands. */
 void tally_print(const struct tally *t, const struct ledger *l, uint64_t repetitions);
