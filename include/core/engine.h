@@ -145,6 +145,7 @@ struct engine_message {
     bool has_expiry;
     bool retain;
     bool dup;
+    bool inherited;    /* it has waited: presence in it is older than what is known */
     bool local;        /* see engine_local_request */
     bool too_large;    /* its payload was longer than any may be, and is not here */
     struct bytes hash; /* that came beside the payload; data NULL: none */

@@ -24,6 +24,14 @@ enum shared_script {
     SHARED_QUEUE,
     SHARED_STATES,
     SHARED_IDS,
+    SHARED_BEGIN,
+    SHARED_RESTORE,
+    SHARED_ANSWER,
+    SHARED_KNOWN,
+    SHARED_DONE,
+    SHARED_ALIVE, /* from here on not the engine's questions */
+    SHARED_HEIR,
+    SHARED_LEAVE,
     SHARED_SCRIPT_COUNT,
 };
 
@@ -60,8 +68,20 @@ struct shared_call {
 /* From now on state is shared. Options are borrowed. Before anything is recovered. */
 void engine_share(struct engine *e, const struct shared_options *options);
 
-/* The server can be asked / cannot any more: what it was asked is asked again later, and new requests get code 8. */
-void engine_shared_up(struct engine *e, struct instant now);
+/* The server can be asked / cannot any more: what it was asked is asked again later, and new requests get code 8.
+ *
+ * `run` names this start of this server; what is kept of it for engine_shared_knew is kept once nothing is merging. Where another one was known before (engine_shared_knew), what this one may have
+ * lost is to be brought to it: all that the journal has of the kinds answers, states and shared, then
+ * engine_shared_restored. True: so it is. */
+bool engine_shared_up(struct engine *e, struct bytes run, struct instant now);
+void engine_shared_knew(struct engine *e, struct bytes run);
+/* False: enough for now; again when engine_shared_totals has fewer `asked`. */
+bool engine_shared_restore(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record,
+                           struct instant now);
+void engine_shared_restored(struct engine *e, struct instant now);
+
+/* How many instances there are, this one too; 0: not known. */
+void engine_shared_peers(struct engine *e, unsigned count);
 void engine_shared_down(struct engine *e, struct instant now);
 
 /* The strings of the answer. None at all: the server has refused to run the script. */
@@ -70,6 +90,7 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
 
 struct shared_totals {
     bool is_up;
+    bool is_merging; /* what it may have lost is not all there yet */
     size_t asked;   /* questions without an answer */
     size_t pending; /* requests of all instances, as last heard */
 };

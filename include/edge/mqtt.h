@@ -30,6 +30,7 @@ struct mqtt_options {
     int protocol;              /* 5, or 4 for MQTT 3.1.1; from 5 it falls back to 4 where a broker says no to 5 */
     bool clean_start;          /* discard the session that the broker kept */
     uint32_t session_expiry_s; /* how long the broker keeps the session; MQTT 5 only */
+    uint16_t receive_maximum;  /* that the broker may send unacknowledged; 0: as many as are good. MQTT 5 only */
     int keep_alive_s;          /* on ws and wss 5 at most, because paho may need a ping to look at all that has come */
     int connect_timeout_s;
     struct mqtt_tls tls;

@@ -121,7 +121,10 @@ void engine_journal_request(struct engine *e, struct pending *p)
     pending_to_record(p, e->now, &e->record);
     e->effects.journal_put(e->effects.ctx, p->is_shared ? JOURNAL_SHARED : JOURNAL_REQUEST, p->id,
                            buffer_bytes(&e->record));
-    link_unsaved(e, p);
+    if (p->is_shared)
+        mirror_note_request(e, p);
+    else
+        link_unsaved(e, p);
 }
 
 void engine_forget(struct engine *e, struct pending *p)
@@ -253,6 +256,8 @@ static void journal_answer(struct engine *e, const struct pending *p)
     buffer_put_be(record, (uint32_t)p->tracker_id, 4);
     buffer_put_be(record, engine_quarantine_ms(e, p, p->outcome), 4);
     e->effects.journal_put(e->effects.ctx, JOURNAL_ANSWER, p->id, buffer_bytes(record));
+    if (e->shared)
+        mirror_note_answer(e, p->id, e->now.mono_ms + e->config->store.dedup_window_ms);
 }
 
 void engine_completed(void *ctx, struct pending *p)
@@ -404,7 +409,8 @@ void engine_message(struct engine *e, const struct engine_message *message, stru
         engine_request(e, action, message);
         return;
     }
-    engine_presence(e, message);
+    if (!message->inherited)
+        engine_presence(e, message);
     engine_ack(e, message);
 }
 

@@ -14,35 +14,44 @@ static bool ending_is_known(enum code code, enum outcome outcome)
            (code == CODE_SUCCESS ? outcome == OUTCOME_SUCCESS : code_description(code) && outcome != OUTCOME_SUCCESS);
 }
 
-static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
+int engine_read_answer(struct bytes record, struct engine_answer *answer)
 {
     struct reader r = {.left = record};
-    struct pending answer = {.id = id};
     struct bytes key;
-    struct instant written;
-    uint64_t age_ms;
-    int32_t tracker_id;
-    uint32_t quarantine_ms;
 
     if (reader_be(&r, 1) != RECORD_VERSION)
         return -EBADMSG;
-    written = record_take_instant(&r);
+    answer->written = record_take_instant(&r);
     key = reader_take(&r, REQUEST_KEY_SIZE);
-    answer.code = (enum code)reader_be(&r, 4);
-    answer.outcome = (enum outcome)reader_be(&r, 1);
-    tracker_id = (int32_t)reader_be(&r, 4);
-    quarantine_ms = (uint32_t)reader_be(&r, 4);
-    if (!reader_is_done(&r) || !ending_is_known(answer.code, answer.outcome))
+    answer->code = (enum code)reader_be(&r, 4);
+    answer->outcome = (enum outcome)reader_be(&r, 1);
+    answer->tracker_id = (int32_t)reader_be(&r, 4);
+    answer->quarantine_ms = (uint32_t)reader_be(&r, 4);
+    if (!reader_is_done(&r) || !ending_is_known(answer->code, answer->outcome))
         return -EBADMSG;
-    memcpy(answer.key.bytes, key.data, REQUEST_KEY_SIZE);
-    age_ms = clock_elapsed_ms(written, e->now);
+    memcpy(answer->key.bytes, key.data, REQUEST_KEY_SIZE);
+    return 0;
+}
+
+static int recover_answer(struct engine *e, uint64_t id, struct bytes record)
+{
+    struct pending answer = {.id = id};
+    struct engine_answer read;
+    uint64_t age_ms;
+
+    if (engine_read_answer(record, &read) < 0)
+        return -EBADMSG;
+    answer.key = read.key;
+    answer.code = read.code;
+    answer.outcome = read.outcome;
+    age_ms = clock_elapsed_ms(read.written, e->now);
     if (age_ms >= e->config->store.dedup_window_ms) {
         e->effects.journal_delete(e->effects.ctx, JOURNAL_ANSWER, id);
         return 0;
     }
     store_recover_answer(&e->store, &answer, e->now.mono_ms + e->config->store.dedup_window_ms - age_ms);
-    if (quarantine_ms > age_ms)
-        store_recover_quarantine(&e->store, tracker_id, e->now.mono_ms + quarantine_ms - age_ms);
+    if (read.quarantine_ms > age_ms)
+        store_recover_quarantine(&e->store, read.tracker_id, e->now.mono_ms + read.quarantine_ms - age_ms);
     return 0;
 }
 
@@ -120,8 +129,7 @@ static void recover_in_flight(struct engine *e, struct pending *p)
     p->tracker->last_was_acked = false;
 }
 
-/* No request waits longer than this, whatever the clocks did meanwhile. */
-static uint64_t longest_timeout_ms(const struct engine *e)
+uint64_t engine_longest_timeout_ms(const struct engine *e)
 {
     uint64_t longest = e->config->ack_timeout_ms;
 
@@ -169,7 +177,7 @@ static void finish_again(struct engine *e, struct pending *p)
 
 static int recover_request(struct engine *e, uint64_t id, struct bytes record)
 {
-    struct pending *p = pending_from_record(record, e->now, longest_timeout_ms(e));
+    struct pending *p = pending_from_record(record, e->now, engine_longest_timeout_ms(e));
 
     if (!p)
         return -EBADMSG;
@@ -183,6 +191,7 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
         return 0;
     }
     if (e->shared) { /* the server was asked, and nobody knows what it said */
+        e->shared->highest_id = id > e->shared->highest_id ? id : e->shared->highest_id;
         shared_submit(e, p);
         return 0;
     }
@@ -200,8 +209,12 @@ int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct
     e->now = now;
     if (kind != JOURNAL_STATES && id >= e->next_id && (!e->shared || id & LOCAL_ID))
         e->next_id = id + 1;
-    if (kind == JOURNAL_SHARED)
+    if (e->shared && (kind == JOURNAL_SHARED || kind == JOURNAL_ANSWER))
+        return mirror_recover(e, kind, id, record);
+    if (kind == JOURNAL_SHARED) { /* of a life that shared its state */
+        e->effects.journal_delete(e->effects.ctx, kind, id);
         return 0;
+    }
     if (kind == JOURNAL_ANSWER)
         return recover_answer(e, id, record);
     return kind == JOURNAL_STATES ? recover_states(e, id, record) : recover_request(e, id, record);

@@ -70,8 +70,24 @@ void engine_forget(struct engine *e, struct pending *p);
 /* For so long after this ending nothing may start at its tracker. */
 uint32_t engine_quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome);
 
+/* No request waits longer than this, whatever the clocks did meanwhile. */
+uint64_t engine_longest_timeout_ms(const struct engine *e);
+
 /* A judgement about this request as things stand now. */
 struct judgement engine_judgement(struct engine *e, const struct pending *p);
+
+/* A record of JOURNAL_ANSWER. */
+struct engine_answer {
+    struct instant written;
+    struct request_key key;
+    enum code code;
+    enum outcome outcome;
+    int32_t tracker_id;
+    uint32_t quarantine_ms;
+};
+
+/* 0, or -EBADMSG. */
+int engine_read_answer(struct bytes record, struct engine_answer *answer);
 
 /* The store's answers. */
 void engine_submitted(void *ctx, struct pending *p, enum submit_verdict verdict, enum code code, enum outcome outcome);

@@ -396,6 +396,7 @@ void engine_note_states(struct engine *e, const struct pending *p)
     uint64_t on;
 
     if (e->shared) { /* they are as the server has them */
+        journal_states(e, tracker);
         engine_mark_dirty(e, tracker);
         return;
     }
@@ -424,7 +425,11 @@ static void mark_dirty_since(struct engine *e, int64_t since_ms)
     size_t at = 0;
 
     while ((tracker = trackers_next(&e->trackers, &at))) {
-        if (tracker->states.known && tracker->states.updated_at_ms >= since_ms)
+        if (!tracker->states.known || tracker->states.updated_at_ms < since_ms)
+            continue;
+        if (e->shared)
+            shared_states_published(e, tracker->id); /* as the server has them, if that is another version */
+        else
             engine_mark_dirty(e, tracker);
     }
 }

@@ -29,6 +29,8 @@ void shared_free(struct engine *e)
     asks_release(e);
     map_release(&s->owed);
     map_release(&s->published);
+    map_release(&s->mine);
+    mirror_release(s);
     buffer_release(&s->record);
     buffer_release(&s->effect);
     free(s);
@@ -39,8 +41,7 @@ void shared_free(struct engine *e)
 
 enum { IDS_IN_A_BLOCK = 1 << 22 };
 
-/* In any case: the answer also says what time it is there. */
-static void want_ids(struct engine *e, bool in_any_case)
+void shared_want_ids(struct engine *e, bool in_any_case)
 {
     struct shared *s = e->shared;
 
@@ -52,7 +53,7 @@ static void want_ids(struct engine *e, bool in_any_case)
 
 static bool has_ids(const struct shared *s)
 {
-    return s->next_id < s->last_id || s->next_first_id;
+    return s->next_id < s->last_id || (s->next_first_id && !s->is_merging);
 }
 
 static uint64_t take_id(struct engine *e)
@@ -64,7 +65,7 @@ static uint64_t take_id(struct engine *e)
         s->last_id = s->next_id + IDS_IN_A_BLOCK;
         s->next_first_id = 0;
     }
-    want_ids(e, false);
+    shared_want_ids(e, false);
     return s->next_id++;
 }
 
@@ -91,20 +92,25 @@ static void ids_heard(struct engine *e, const struct bytes *ids)
 
     s->ids_asked = false;
     s->next_first_id = number_in(ids[0]);
+    s->highest_id = s->next_first_id > s->highest_id ? s->next_first_id : s->highest_id;
     clock_heard(e, number_in(ids[1]));
 }
 
 /* --- the server --- */
 
-void engine_shared_up(struct engine *e, struct instant now)
+bool engine_shared_up(struct engine *e, struct bytes run, struct instant now)
 {
+    bool is_other;
+
     e->now = now;
     e->shared->is_up = true;
     e->shared->clock_at_ms = 0; /* it may be another server's */
     e->shared->ids_asked = false;
     e->shared->next_first_id = 0;
-    want_ids(e, true);
+    shared_want_ids(e, true);
+    is_other = merge_begin(e, run);
     asks_put_all(e);
+    return is_other;
 }
 
 void engine_shared_down(struct engine *e, struct instant now)
@@ -129,7 +135,7 @@ bool shared_is_open(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s->is_up && s->clock_at_ms && has_ids(s) && s->ask_count < s->options.asks_max - s->options.asks_max / ROOM_FOR_ENDINGS &&
+    return s->is_up && !s->is_merging && s->clock_at_ms && has_ids(s) && s->ask_count < s->options.asks_max - s->options.asks_max / ROOM_FOR_ENDINGS &&
            s->pending < e->config->store.pending_max;
 }
 
@@ -146,7 +152,7 @@ struct shared_totals engine_shared_totals(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s ? (struct shared_totals){s->is_up, s->ask_count, s->pending} : (struct shared_totals){0};
+    return s ? (struct shared_totals){s->is_up, s->is_merging, s->ask_count, s->pending} : (struct shared_totals){0};
 }
 
 void shared_let_go(struct engine *e, struct pending *p)
@@ -159,7 +165,7 @@ void shared_let_go(struct engine *e, struct pending *p)
 
 static bool may_sweep(const struct engine *e)
 {
-    return e->shared->is_up && e->presence_known && !e->draining && !e->handing_over;
+    return e->shared->is_up && !e->shared->is_merging && e->presence_known && !e->draining && !e->handing_over;
 }
 
 static void plan_sweep(struct shared *s, unsigned bucket, uint64_t at_ms)
@@ -183,6 +189,7 @@ void shared_tick(struct engine *e)
 {
     struct shared *s = e->shared;
 
+    mirror_tick(e);
     if (!may_sweep(e) || s->next_sweep_ms > e->now.mono_ms)
         return;
     for (unsigned i = 0; i < SHARED_BUCKETS; i++) {
@@ -396,6 +403,7 @@ static void ended(struct engine *e, struct ask *ask, const struct bytes *ending)
         p->tracker->states = states_from_text(ending[3], number_in(ending[4]));
         map_put(&e->shared->published, (uint64_t)p->tracker_id, (void *)(uintptr_t)number_in(ending[5]));
     }
+    map_remove(&e->shared->mine, p->id);
     own_reply(e, ask, p);
     if (ask->heard) {
         e->ack_topic = ask->heard->message.topic;
@@ -569,6 +577,9 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
     else if (ask->script == SHARED_FLIGHT || ask->script == SHARED_NOTE) {
         shared_flight_answer(e, ask, items, count);
         return; /* which has ended it, or asks it again */
+    } else if (ask->script == SHARED_DONE) {
+        merge_done(e, ask, items, count);
+        return;
     }
     ask_end(e, ask);
 }

@@ -189,6 +189,71 @@ static void sweep_args(const struct engine *e, struct args *a)
     put_text(a, e->shared->options.instance);
 }
 
+static void begin_args(const struct engine *e, struct args *a)
+{
+    put_text(a, e->shared->run);
+    put_number(a, e->shared->peers);
+    put_number(a, 2 * (uint64_t)e->shared->options.lease_ms);
+}
+
+/* Of a command that is not waiting here it must be assumed that it has left. */
+static const char *state_for(const struct engine *e, const struct pending *p)
+{
+    if (p->state == PENDING_QUEUED)
+        return "q";
+    if (p->state == PENDING_SETTLED)
+        return "e";
+    return map_find(&e->by_id, p->id) ? "c" : "s";
+}
+
+static void restore_args(struct engine *e, const struct ask *ask, struct args *a)
+{
+    struct shared *s = e->shared;
+    const struct pending *p = ask->p;
+
+    buffer_clear(&s->record);
+    pending_to_record(p, e->now, &s->record);
+    make_effect(&p->command, &s->effect);
+    put_number(a, p->id);
+    put_number(a, (uint64_t)p->tracker_id);
+    put(a, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
+    put(a, buffer_bytes(&s->record));
+    put(a, buffer_bytes(&s->effect));
+    put_text(a, state_for(e, p));
+    put_number(a, p->deadline_ms + s->clock_ms);
+    put_number(a, p->code);
+    put_number(a, p->outcome);
+    put_text(a, s->options.instance);
+    put_number(a, (uint64_t)p->arrived.wall_ms);
+    put_number(a, e->config->store.dedup_window_ms);
+    put_number(a, s->options.lease_ms);
+}
+
+static void answer_args(const struct engine *e, const struct ask *ask, struct args *a)
+{
+    const struct pending *p = ask->p;
+
+    put_number(a, ask->id);
+    put_number(a, (uint64_t)p->tracker_id);
+    put(a, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
+    put_number(a, p->code);
+    put_number(a, p->outcome);
+    put_number(a, p->deadline_ms > e->now.mono_ms ? p->deadline_ms - e->now.mono_ms : 1);
+}
+
+static void known_args(struct engine *e, const struct ask *ask, struct args *a)
+{
+    const struct tracker *tracker = trackers_find(&e->trackers, ask->tracker_id);
+    struct buffer *text = &e->shared->effect;
+
+    buffer_clear(text);
+    for (uint64_t i = 0; tracker && tracker->states.known >> i && i < REGISTRY_OUTPUTS_MAX; i++)
+        buffer_put_u8(text, !(tracker->states.known >> i & 1) ? '-' : tracker->states.on >> i & 1 ? '1' : '0');
+    put_number(a, (uint64_t)ask->tracker_id);
+    put(a, buffer_bytes(text));
+    put_number(a, tracker ? (uint64_t)tracker->states.updated_at_ms : 0);
+}
+
 static void make_args(struct engine *e, const struct ask *ask, struct args *a)
 {
     switch (ask->script) {
@@ -222,13 +287,43 @@ static void make_args(struct engine *e, const struct ask *ask, struct args *a)
         else
             put_text(a, "");
         return;
+    case SHARED_BEGIN:
+        begin_args(e, a);
+        return;
+    case SHARED_RESTORE:
+        restore_args(e, ask, a);
+        return;
+    case SHARED_ANSWER:
+        answer_args(e, ask, a);
+        return;
+    case SHARED_KNOWN:
+        known_args(e, ask, a);
+        return;
+    case SHARED_DONE:
+        put_text(a, e->shared->options.instance);
+        return;
     case SHARED_IDS:
+        put_number(a, e->shared->highest_id);
+        return;
+    case SHARED_ALIVE:
+    case SHARED_HEIR:
+    case SHARED_LEAVE:
     case SHARED_SCRIPT_COUNT:
         break;
     }
 }
 
 /* --- asking --- */
+
+/* For the server's clock, or until all instances have brought to it what it may have lost. */
+static bool must_wait(const struct shared *s, const struct ask *ask)
+{
+    bool of_merge = ask->script >= SHARED_BEGIN && ask->script <= SHARED_DONE;
+
+    if (ask->script == SHARED_IDS || ask->script == SHARED_BEGIN)
+        return false;
+    return of_merge ? !s->clock_at_ms : s->is_merging || !s->clock_at_ms;
+}
 
 void ask_put(struct engine *e, struct ask *ask)
 {
@@ -237,7 +332,7 @@ void ask_put(struct engine *e, struct ask *ask)
     struct shared_call call = {.script = ask->script, .ask = ask};
     int len;
 
-    if (!e->shared->is_up || ask->is_out || (ask->script == SHARED_SUBMIT && !e->shared->clock_at_ms))
+    if (!e->shared->is_up || ask->is_out || must_wait(e->shared, ask))
         return;
     ask->is_out = true;
     ask->asked_ms = e->now.mono_ms;

@@ -44,10 +44,15 @@ struct heard {
     bool shared;
 };
 
-/* What is kept beside for a while. */
-struct mirrored {
-    uint64_t id;
-    uint64_t until_ms;
+/* Records of the journal that nobody will say are over: by the time when they are, nearly in order. */
+struct mirror {
+    struct mirrored {
+        uint64_t id;
+        uint64_t until_ms;
+    } * ring;
+    size_t size; /* a power of two, or 0 */
+    size_t first;
+    size_t count;
 };
 
 struct shared {
@@ -59,6 +64,7 @@ struct shared {
     uint64_t next_id; /* of requests: in blocks that the server gives out, so that no two instances give the same */
     uint64_t last_id; /* of the block */
     uint64_t next_first_id; /* of the next block; 0: not there yet */
+    uint64_t highest_id;    /* that this instance ever had */
     bool ids_asked;
     uint64_t clock_ms;    /* the server's, less this machine's monotonic one: at most what it is */
     uint64_t clock_at_ms; /* when that was found; 0: never */
@@ -70,6 +76,13 @@ struct shared {
     size_t pending;                    /* the sum */
     struct buffer record;
     struct buffer effect;
+    char run[64];            /* of the server; empty: none was known */
+    bool is_merging;         /* what the server may have lost is being brought to it */
+    unsigned done;           /* buckets that may work again */
+    unsigned peers;          /* instances, this one too; 0: not known */
+    struct mirror requests;  /* JOURNAL_SHARED */
+    struct mirror answers;   /* JOURNAL_ANSWER */
+    struct map mine;         /* request id → its tracker's id: accepted or commanded here, and not known to have ended */
 };
 
 /* A question about this request, of which it takes over what is there. */
@@ -93,6 +106,18 @@ uint64_t number_in(struct bytes text);
 
 /* The request that the server keeps, or NULL: it is not of this version, and was counted. */
 struct pending *shared_from_record(struct engine *e, struct bytes record);
+
+/* shared_merge.c: what the journal keeps in case the server loses it, and how it comes back. */
+void mirror_note_request(struct engine *e, const struct pending *p);
+void mirror_note_answer(struct engine *e, uint64_t id, uint64_t until_ms);
+void mirror_tick(struct engine *e);
+void mirror_release(struct shared *s);
+int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record);
+/* Asks for numbers where it has few; in any case: the answer also says what time it is there. */
+void shared_want_ids(struct engine *e, bool in_any_case);
+/* True: what this one may have lost is to be brought to it. */
+bool merge_begin(struct engine *e, struct bytes run);
+void merge_done(struct engine *e, struct ask *ask, const struct bytes *items, size_t count);
 
 /* What engine files call where state is shared. */
 void shared_free(struct engine *e);

@@ -140,6 +140,7 @@ static void close_service(struct service *s)
     metrics_release(&s->metrics);
     supervisor_close(&s->supervised.supervisor);
     files_close(s);
+    heir_free(s);
     mqtt_free(s->mqtt);
     audit_close(s->audit, !s->journal_down, s->now);
     journal_file_close(s->journal_file);
@@ -223,6 +224,7 @@ static bool wait_for_work(const struct service *s)
         {.fd = s->signal_fd, .events = POLLIN},
         {.fd = shared_is_held(s) ? -1 : mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
         {.fd = shared_fd(s), .events = shared_events(s)},
+        {.fd = shared_is_held(s) ? -1 : heir_fd(s), .events = POLLIN},
         {.fd = files_fd(s), .events = POLLIN},
         {.fd = http_fd(s), .events = POLLIN},
     };

@@ -29,10 +29,9 @@ static void take_fence(struct service *s, const struct mqtt_message *message)
         s->fence_seen = true;
 }
 
-static void on_message(void *ctx, const struct mqtt_message *message)
+static struct engine_message engine_message_of(const struct mqtt_message *message)
 {
-    struct service *s = ctx;
-    const struct engine_message m = {
+    return (struct engine_message){
         .topic = message->topic,
         .payload = message->payload,
         .response_topic = message->response_topic,
@@ -43,6 +42,20 @@ static void on_message(void *ctx, const struct mqtt_message *message)
         .retain = message->retain,
         .dup = message->dup,
     };
+}
+
+void link_take_inherited(struct service *s, const struct mqtt_message *message)
+{
+    struct engine_message m = engine_message_of(message);
+
+    m.inherited = true;
+    engine_message(s->engine, &m, s->now);
+}
+
+static void on_message(void *ctx, const struct mqtt_message *message)
+{
+    struct service *s = ctx;
+    const struct engine_message m = engine_message_of(message);
 
     if (bytes_equal_text(message->topic, s->first->fence_topic)) {
         take_fence(s, message);
@@ -73,6 +86,7 @@ void link_init(struct service *s)
  * the journal of the turn that lets these PUBACKs out. */
 bool link_receive(struct service *s, bool *more)
 {
+    bool is_inheriting;
     int n = 0;
 
     *more = false;
@@ -82,7 +96,8 @@ bool link_receive(struct service *s, bool *more)
     do {
         n = mqtt_receive(s->mqtt, RECEIVES_A_TURN, more);
         s->received += n > 0 ? (unsigned)n : 0;
-    } while (n > 0 && *more && s->has_backlog);
+        is_inheriting = heir_receive(s); /* while it reads paho may read for the other connection, too */
+    } while ((n > 0 && *more && s->has_backlog) || is_inheriting || (n > 0 && heir_is_busy(s)));
     s->has_backlog = false;
     if (n < 0)
         link_lost(s);
@@ -184,6 +199,16 @@ static size_t put_names(const struct service *s, struct buffer *names, size_t *a
     return count + 2;
 }
 
+void link_put_names_of(const struct service *s, const char *instance, struct buffer *names, size_t *count)
+{
+    size_t ack_count;
+
+    *count = put_engine_filters(s, names, &ack_count) + 2;
+    put_request_filter(s, names);
+    buffer_printf(names, "%soutputd/%s/fence", s->first->topic_prefix, instance);
+    buffer_put_u8(names, '\0');
+}
+
 /* QoS 1 throughout: a request of QoS 2 arrives once or more, which the engine tells apart itself. Of acks, the fence
  * and requests nothing retained is wanted, and of requests the flag itself. */
 static int subscribe_to(struct service *s, const struct buffer *names, size_t count, size_t ack_count)
@@ -262,7 +287,7 @@ static int subscribe(struct service *s)
     buffer_release(&s->filters);
     s->filters = names;
     if (names.len <= journal_record_max(s->journal))
-        journal_put(s->journal, JOURNAL_SESSION, 0, buffer_bytes(&names));
+        journal_put(s->journal, JOURNAL_SESSION, SESSION_FILTERS, buffer_bytes(&names));
     return 0;
 }
 
@@ -271,7 +296,9 @@ int link_recover_filters(void *ctx, enum journal_kind kind, uint64_t id, struct 
     struct service *s = ctx;
 
     (void)kind;
-    if (id != 0 || record.len == 0 || record.data[record.len - 1] != '\0')
+    if (id == SESSION_RUN)
+        return shared_recover_run(s, record);
+    if (id != SESSION_FILTERS || record.len == 0 || record.data[record.len - 1] != '\0')
         return -EBADMSG;
     buffer_put(&s->filters, record);
     return 0;

@@ -1,5 +1,6 @@
 /* Shared state: what the engine asks goes to Redis, what that answers goes to the engine. Nothing that came from the
  * broker is acknowledged before all that was asked because of it is answered: then another instance has it, too. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,9 +16,107 @@ struct service_shared {
     uint64_t asked;
     uint64_t answered;
     uint64_t gate; /* what has to be answered before what is held may leave */
+    uint64_t sign_ms; /* of life, the last one */
+    uint64_t up_ms;   /* since when the server is there */
+    bool has_left;
+    char run[64];  /* of the server */
+    bool is_noted; /* in the journal */
+    bool is_restoring;
+    unsigned restored_kind; /* of what the journal has, so much was brought to the server */
+    uint64_t restored_id;
 };
 
 enum { ITEMS_MAX = 256 };
+
+static uint64_t number_of(struct bytes text)
+{
+    char room[24];
+
+    snprintf(room, sizeof room, "%.*s", (int)text.len, (const char *)text.data);
+    return strtoull(room, NULL, 10);
+}
+
+/* --- signs of life --- */
+
+enum { SIGNS_IN_A_LEASE = 4 };
+
+/* What the calls are that are not the engine's. */
+static char sign_call;
+static char heir_call;
+static char last_call;
+
+static void call_own(struct service *s, enum shared_script script, const struct bytes *args, size_t count, char *call)
+{
+    struct service_shared *h = s->shared;
+    struct bytes all[8];
+    char bucket[96];
+
+    all[0] = bytes_of(bucket, (size_t)snprintf(bucket, sizeof bucket, "%s:{0}", h->options.prefix));
+    for (size_t i = 0; i < count; i++)
+        all[i + 1] = args[i];
+    if (redis_call(h->redis, script, 1, all, count + 1, call) == 0)
+        h->asked++;
+}
+
+/* After the server was away nobody has given one: all get the time for it before anybody counts as dead. */
+static bool may_inherit(const struct service *s)
+{
+    return s->presence_known && !heir_is_busy(s) && !life_is_stopping(s) &&
+           !engine_shared_totals(s->engine).is_merging &&
+           s->now.mono_ms - s->shared->up_ms >= 2 * (uint64_t)s->shared->options.lease_ms;
+}
+
+static void give_sign(struct service *s)
+{
+    struct service_shared *h = s->shared;
+    char lease[24];
+    const struct bytes lease_ms = bytes_of(lease, (size_t)snprintf(lease, sizeof lease, "%u", h->options.lease_ms));
+    const struct bytes name = bytes_of_text(h->options.instance);
+    const char *dead = heir_of(s);
+
+    if (h->has_left || !redis_is_up(h->redis) ||
+        s->now.mono_ms - h->sign_ms < h->options.lease_ms / SIGNS_IN_A_LEASE)
+        return;
+    h->sign_ms = s->now.mono_ms;
+    call_own(s, SHARED_ALIVE, (struct bytes[]){name, lease_ms, bytes_of_text(may_inherit(s) ? "1" : "0")}, 3,
+             &sign_call);
+    if (dead)
+        call_own(s, SHARED_HEIR, (struct bytes[]){name, bytes_of_text(dead), lease_ms, bytes_of_text("0")}, 4,
+                 &heir_call);
+}
+
+void shared_bury(struct service *s, struct bytes dead)
+{
+    call_own(s, SHARED_HEIR,
+             (struct bytes[]){bytes_of_text(s->shared->options.instance), dead, bytes_of_text("1"), bytes_of_text("1")},
+             4, &last_call);
+}
+
+void shared_leave(struct service *s)
+{
+    if (!s->shared || s->shared->has_left)
+        return;
+    s->shared->has_left = true;
+    call_own(s, SHARED_LEAVE, (struct bytes[]){bytes_of_text(s->shared->options.instance)}, 1, &last_call);
+    redis_flush(s->shared->redis, s->now);
+}
+
+/* A COUNT DEAD */
+static void sign_given(struct service *s, const struct bytes *items, size_t count)
+{
+    if (count != 3)
+        return;
+    engine_shared_peers(s->engine, (unsigned)number_of(items[1]));
+    if (items[2].len)
+        heir_begin(s, items[2]);
+}
+
+/* H 0: the dead one lives, or somebody else was faster. */
+static void heir_told(struct service *s, const struct bytes *items, size_t count)
+{
+    if (count == 2 && bytes_equal_text(items[1], "0"))
+        heir_stop(s);
+}
 
 /* --- the engine asks --- */
 
@@ -58,7 +157,12 @@ static void answered(void *ctx, void *call, const struct redis_value *value)
         log_write(LOG_ERROR, "shared state: refused", LOG_BYTES("why", value->bytes));
     for (size_t i = 0; value->kind == REDIS_ARRAY && i < value->count && count < ITEMS_MAX; i++, count++)
         items[count] = item_of(&value->items[i], room[count]);
-    engine_shared_answer(s->engine, call, items, count, s->now);
+    if (call == &sign_call)
+        sign_given(s, items, count);
+    else if (call == &heir_call)
+        heir_told(s, items, count);
+    else if (call != &last_call)
+        engine_shared_answer(s->engine, call, items, count, s->now);
 }
 
 static void up(void *ctx, const char *run_id)
@@ -66,7 +170,16 @@ static void up(void *ctx, const char *run_id)
     struct service *s = ctx;
 
     log_write(LOG_INFO, "shared state is there", LOG_TEXT("at", s->first->state.url), LOG_TEXT("run_id", run_id));
-    engine_shared_up(s->engine, s->now);
+    s->shared->up_ms = s->now.mono_ms;
+    s->shared->sign_ms = 0;
+    snprintf(s->shared->run, sizeof s->shared->run, "%s", run_id ? run_id : "");
+    s->shared->is_noted = false;
+    s->shared->is_restoring = engine_shared_up(s->engine, bytes_of_text(run_id), s->now);
+    s->shared->restored_kind = 0;
+    s->shared->restored_id = 0;
+    if (s->shared->is_restoring)
+        log_write(LOG_WARNING, "shared state may have lost something: the journal brings back what it has",
+                  LOG_TEXT("at", s->first->state.url));
 }
 
 static void down(void *ctx, const char *why)
@@ -76,6 +189,53 @@ static void down(void *ctx, const char *why)
     log_write(LOG_WARNING, "shared state is lost: new requests get code 8", LOG_TEXT("at", s->first->state.url),
               LOG_TEXT("why", why));
     engine_shared_down(s->engine, s->now);
+}
+
+/* --- what the server may have lost --- */
+
+static const enum journal_kind restored_kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
+
+static int restore_record(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
+{
+    struct service *s = ctx;
+
+    if (id <= s->shared->restored_id)
+        return 0;
+    s->shared->restored_id = id;
+    return engine_shared_restore(s->engine, kind, id, record, s->now) ? 0 : -EAGAIN;
+}
+
+/* As much as may be asked at a time. */
+static void restore(struct service *s)
+{
+    struct service_shared *h = s->shared;
+
+    while (h->restored_kind < sizeof restored_kinds / sizeof *restored_kinds) {
+        if (journal_each(s->journal, restored_kinds[h->restored_kind], restore_record, s) < 0)
+            return;
+        h->restored_kind++;
+        h->restored_id = 0;
+    }
+    h->is_restoring = false;
+    engine_shared_restored(s->engine, s->now);
+}
+
+int shared_recover_run(struct service *s, struct bytes record)
+{
+    if (s->shared)
+        engine_shared_knew(s->engine, record);
+    return 0;
+}
+
+/* Not before all is there: else it would not be brought again after a crash. */
+static void note_run(struct service *s)
+{
+    struct service_shared *h = s->shared;
+
+    if (h->is_noted || h->is_restoring || engine_shared_totals(s->engine).is_merging)
+        return;
+    journal_put(s->journal, JOURNAL_SESSION, SESSION_RUN, bytes_of_text(h->run));
+    h->is_noted = true;
 }
 
 /* --- life --- */
@@ -122,6 +282,10 @@ bool shared_turn(struct service *s)
     if (!h)
         return true;
     redis_turn(h->redis, s->now);
+    if (h->is_restoring && redis_is_up(h->redis) && engine_shared_totals(s->engine).asked < s->first->state.calls_max / 8)
+        restore(s);
+    if (redis_is_up(h->redis))
+        note_run(s);
     return h->answered >= h->gate;
 }
 
@@ -131,6 +295,7 @@ bool shared_hold(struct service *s)
 
     if (!h)
         return false;
+    give_sign(s);
     redis_flush(h->redis, s->now);
     h->gate = h->asked;
     return h->answered < h->gate;

@@ -78,6 +78,7 @@ struct service {
     uint64_t committed_ms; /* or tried to */
 
     struct service_shared *shared; /* NULL: state is in memory */
+    struct service_heir *heir;     /* NULL: no session is being emptied */
     struct service_http *http;     /* NULL: off */
     struct metrics metrics;
     uint64_t registry_loaded_ms;   /* the last one */
@@ -122,6 +123,10 @@ int64_t link_wait_ms(const struct service *s);
 /* Takes what the socket has. False: nothing was there. *more: there may be more at once. */
 bool link_receive(struct service *s, bool *more);
 void link_lost(struct service *s);
+/* A message that waited for an instance that is dead. */
+void link_take_inherited(struct service *s, const struct mqtt_message *message);
+/* What that instance subscribes to: requests, acks, presence, its own topics. */
+void link_put_names_of(const struct service *s, const char *instance, struct buffer *names, size_t *count);
 void link_stop_requests(struct service *s);
 /* After a reload: topics of profiles may have come or gone. */
 void link_update_filters(struct service *s);
@@ -156,10 +161,15 @@ void console_turn(struct service *s);
 int http_fd(const struct service *s);
 void http_metrics_write(const struct service *s, struct buffer *out);
 
+/* Records of JOURNAL_SESSION. */
+enum { SESSION_FILTERS = 0, SESSION_RUN = 1 };
+
 /* service_shared.c; all of them take a service without */
 /* Once there is an engine, before it recovers anything. 0, or a negative number after logging what is wrong. */
 int shared_open(struct service *s);
 void shared_close(struct service *s);
+/* Which start of the server this instance saw last. */
+int shared_recover_run(struct service *s, struct bytes record);
 struct shared_call;
 /* The engine's effect. */
 void shared_ask_server(void *ctx, const struct shared_call *call);
@@ -172,6 +182,25 @@ void shared_flush(struct service *s);
 int shared_fd(const struct service *s);
 short shared_events(const struct service *s);
 int64_t shared_wait_for_ms(const struct service *s);
+/* The session of this dead instance is empty, and ended. */
+void shared_bury(struct service *s, struct bytes dead);
+/* This instance has left nothing at the broker. */
+void shared_leave(struct service *s);
+
+/* service_heir.c */
+/* The session of this dead instance is to be taken over, unless one is being emptied already. */
+void heir_begin(struct service *s, struct bytes dead);
+/* The dead one lives. */
+void heir_stop(struct service *s);
+bool heir_receive(struct service *s);
+void heir_hold(struct service *s, bool hold);
+/* Begins, and ends what is over: before anything is received in the turn, with no answer outstanding. */
+void heir_turn(struct service *s);
+bool heir_is_busy(const struct service *s);
+const char *heir_of(const struct service *s); /* NULL: nobody's */
+int heir_fd(const struct service *s);
+int64_t heir_wait_ms(const struct service *s);
+void heir_free(struct service *s);
 
 /* service_metrics.c */
 void metrics_note_turn(struct service *s, uint64_t took_us);

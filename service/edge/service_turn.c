@@ -255,6 +255,12 @@ static void note_alive(struct service *s)
     journal_file_touch(s->journal_file, s->now.wall_ms);
 }
 
+static void hold(struct service *s, bool held)
+{
+    mqtt_cork(s->mqtt, held);
+    heir_hold(s, held);
+}
+
 /* What may be done though what is held may not leave yet. */
 static void turn_within(struct service *s)
 {
@@ -275,8 +281,9 @@ static void publish_answered(struct service *s)
 {
     commit(s);
     publish(s, true);
-    mqtt_cork(s->mqtt, false);
-    mqtt_cork(s->mqtt, true);
+    hold(s, false);
+    hold(s, true);
+    heir_turn(s);
 }
 
 /* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of, and where state is shared the
@@ -288,7 +295,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     bool is_open;
 
     s->now = clock_now();
-    mqtt_cork(s->mqtt, true); /* first: a reload and a drain subscribe and unsubscribe */
+    hold(s, true); /* first: a reload and a drain subscribe and unsubscribe */
     if (first)
         first(s);
     is_open = shared_turn(s);
@@ -306,7 +313,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
         return false;
     }
     publish(s, !received);
-    mqtt_cork(s->mqtt, false);
+    hold(s, false);
     console_turn(s);
     check_stop(s);
     return more;
@@ -315,7 +322,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
 int turn_wait_ms(const struct service *s)
 {
     int64_t waits[] = {engine_wait_ms(s->engine, s->now), shared_is_held(s) ? -1 : link_wait_ms(s),
-                       shared_wait_for_ms(s), IDLE_MS};
+                       shared_wait_for_ms(s), shared_is_held(s) ? -1 : heir_wait_ms(s), IDLE_MS};
     int64_t shortest = IDLE_MS;
 
     if (!s->journal_down && !journal_may_wait(s->journal))

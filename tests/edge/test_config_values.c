@@ -360,6 +360,10 @@ Test(config_values, the_password_of_redis_may_be_in_a_file)
     cr_expect_str_eq(c->redis_options.username, "outputd");
     cr_expect_str_eq(c->redis_options.password, "sesame");
     config_free(c);
+    c = read_config(GROUP "state: { source = \"redis\"; url = \"unix:///run/redis\"; username = \"o\"; "
+                          "password_file = \"secret\"; };");
+    cr_expect_str_eq(c->redis_options.username, "o");
+    config_free(c);
 }
 
 Test(config_values, state_in_redis_without_what_it_needs_is_a_mistake)

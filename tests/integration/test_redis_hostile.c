@@ -124,6 +124,7 @@ Test(redis_hostile, one_that_closes)
     face(close_at_once);
     redis_desk_open(&desk);
     cr_assert(DESK_UNTIL(&desk, *redis_error(desk.redis)));
+    cr_assert_str_neq(redis_error(desk.redis), "no answer in time");
     cr_assert_eq(desk.ups, 0);
 }
 
@@ -166,6 +167,28 @@ Test(redis_hostile, an_endless_array)
 Test(redis_hostile, an_array_whose_texts_add_up)
 {
     face(say_a_large_array_of_texts);
+    expect_left("a reply is too large");
+}
+
+/* It comes in one piece, and takes more memory than room on the way. */
+static void say_two_arrays(int fd, int reports)
+{
+    static char text[20000];
+    size_t len = (size_t)sprintf(text, "*2\r\n");
+    (void)reports;
+    for (int i = 0; i < 2; i++) {
+        len += (size_t)sprintf(text + len, "*1500\r\n");
+        for (int j = 0; j < 1500; j++)
+            len += (size_t)sprintf(text + len, ":1\r\n");
+    }
+    say(fd, text);
+    hold(fd);
+}
+
+Test(redis_hostile, arrays_that_add_up)
+{
+    face(say_two_arrays);
+    desk.options.reply_bytes_max = 100000;
     expect_left("a reply is too large");
 }
 
@@ -239,14 +262,19 @@ static bool take_until(int fd, const char *end)
     return false;
 }
 
-static void greet_and_answer(int fd, int reports)
+static void greet(int fd)
 {
-    (void)reports;
     if (!take_until(fd, "INFO\r\n"))
         return;
     for (int i = 0; i < SCRIPTS; i++)
         say(fd, "$40\r\naaaaaaaaaabbbbbbbbbbccccccccccdddddddddd\r\n");
     say(fd, "$40\r\nrun_id:1\r\nrole:master\r\ncluster_enabled:0\r\n");
+}
+
+static void greet_and_answer(int fd, int reports)
+{
+    (void)reports;
+    greet(fd);
     if (take_until(fd, "EVALSHA\r\n"))
         say(fd, answer_text);
     hold(fd);
@@ -299,6 +327,36 @@ Test(redis_hostile, a_server_that_is_loading_is_left)
     cr_assert(DESK_UNTIL(&desk, desk.downs == 1));
     cr_assert_eq(strncmp(desk.why, "LOADING ", 8), 0, "%s", desk.why);
     cr_assert_eq(desk.answered, 2);
+    cr_assert_str_eq(desk.answers[1].text, "late");
+}
+
+static int go_on[2]; /* the test says when */
+
+static void answer_in_two_pieces(int fd, int reports)
+{
+    char byte;
+    (void)reports;
+    greet(fd);
+    if (take_until(fd, "EVALSHA\r\n"))
+        say(fd, "-NOSCRIPT\r\n");
+    if (read(go_on[0], &byte, 1) == 1)
+        say(fd, "+late\r\n");
+    hold(fd);
+}
+
+Test(redis_hostile, it_is_left_when_all_calls_are_answered_and_no_sooner)
+{
+    cr_assert_eq(pipe(go_on), 0);
+    face(answer_in_two_pieces);
+    redis_desk_come_up(&desk);
+    cr_assert_eq(redis_desk_call(&desk, DESK_ECHO, "a"), 0);
+    cr_assert_eq(redis_desk_call(&desk, DESK_ECHO, "b"), 0);
+    cr_assert(DESK_UNTIL(&desk, desk.answered == 1));
+    redis_desk_turn(&desk, 0);
+    cr_assert_eq(desk.downs, 0);
+    cr_assert_eq(redis_outstanding(desk.redis), 1);
+    cr_assert_eq(write(go_on[1], "", 1), 1);
+    cr_assert(DESK_UNTIL(&desk, desk.downs == 1));
     cr_assert_str_eq(desk.answers[1].text, "late");
 }
 

@@ -40,6 +40,7 @@ static struct instance {
     struct engine *engine;
     bool gone; /* for good */
     bool is_up;
+    char run[16]; /* of the server, as its journal has it */
     uint64_t paused_until_ms;
     uint64_t starts;
     uint64_t asked;
@@ -197,6 +198,7 @@ static void start(struct instance *i)
     options[number] = (struct shared_options){names[number], "outputd", LEASE_MS, 400};
     i->engine = engine_new(&config, &effects, (number + 1) * UINT64_C(1000000000000) + ++i->starts * 1000000);
     engine_share(i->engine, &options[number]);
+    engine_shared_knew(i->engine, bytes_of_text(i->run));
     engine_reload(i->engine, &config, world_registry(), world_profiles());
     recover(i, JOURNAL_ANSWER);
     recover(i, JOURNAL_STATES);
@@ -230,6 +232,7 @@ void instances_open(void)
     for (unsigned i = 0; i < INSTANCES; i++) {
         instances[i].gone = false;
         instances[i].starts = 0;
+        instances[i].run[0] = '\0';
         start(&instances[i]);
         instance_connect(i, true);
     }
@@ -350,6 +353,30 @@ void instance_pause(unsigned instance, uint64_t ms)
     instances[instance].paused_until_ms = now_ms + ms;
 }
 
+/* What the server may have lost comes back to it from the journal. */
+static void bring_up(struct instance *i)
+{
+    static const enum journal_kind kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
+    char run[16];
+    unsigned peers = 0;
+
+    for (unsigned n = 0; n < INSTANCES; n++)
+        peers += instances[n].engine != NULL;
+    snprintf(run, sizeof run, "run%u", server_run());
+    engine_shared_peers(i->engine, peers);
+    if (!engine_shared_up(i->engine, bytes_of_text(run), instance_now()))
+        return;
+    for (size_t k = 0; k < 3; k++) {
+        for (unsigned at = 0; at < i->record_count; at++) {
+            const struct record *r = &i->journal[at];
+
+            if (r->kind == kinds[k])
+                engine_shared_restore(i->engine, r->kind, r->id, buffer_bytes(&r->bytes), instance_now());
+        }
+    }
+    engine_shared_restored(i->engine, instance_now());
+}
+
 void instance_connect(unsigned instance, bool up)
 {
     struct instance *i = &instances[instance];
@@ -359,7 +386,7 @@ void instance_connect(unsigned instance, bool up)
     trace("instance %s %s the server", names[instance], up ? "has" : "has lost");
     i->is_up = up;
     if (up) {
-        engine_shared_up(i->engine, instance_now());
+        bring_up(i);
     } else {
         server_lose(instance);
         i->answered = i->asked;
@@ -431,6 +458,8 @@ void instance_turn(unsigned instance)
         l->asked = i->asked;
     }
     engine_tick(i->engine, instance_now());
+    if (i->is_up && !engine_shared_totals(i->engine).is_merging)
+        snprintf(i->run, sizeof i->run, "run%u", server_run());
     commit(i);
     acknowledge(i);
 }
@@ -487,5 +516,5 @@ bool instances_are_quiet(void)
         if (i->engine && (i->inbox_count || i->outbox_count || server_waiting(n) || engine_totals(i->engine).pending))
             return false;
     }
-    return server_left() == 0;
+    return server_left(false) == 0;
 }

@@ -57,15 +57,25 @@ static void call_model(const char *name, int results)
         broken("the model works", "%s", lua_tostring(lua, -1));
 }
 
+static unsigned run_number;
+
+unsigned server_run(void)
+{
+    return run_number;
+}
+
 void server_forget(void)
 {
+    run_number++;
     call_model("model_forget", 0);
 }
 
-unsigned server_left(void)
+unsigned server_left(bool show)
 {
     unsigned left;
 
+    lua_pushboolean(lua, show);
+    lua_setglobal(lua, "model_shows");
     call_model("model_left", 1);
     left = (unsigned)lua_tointeger(lua, -1);
     lua_pop(lua, 1);
@@ -109,6 +119,15 @@ void server_ask(unsigned instance, const struct shared_call *call)
         buffer_put(&q->bytes, call->args[i]);
         q->lens[i + 1] = call->args[i].len;
     }
+}
+
+static uint64_t first_number(const struct question *q)
+{
+    char text[24] = "";
+
+    if (q->count && q->lens[1] < sizeof text)
+        memcpy(text, q->bytes.data + q->lens[0], q->lens[1]);
+    return strtoull(text, NULL, 10);
 }
 
 static void take_results(struct answer *a, int first, int last)
@@ -171,14 +190,6 @@ static void run(const struct question *q, struct answer *a)
     lua_settop(lua, before);
 }
 
-static uint64_t first_number(const struct question *q)
-{
-    char text[24] = "";
-
-    memcpy(text, q->bytes.data + q->lens[0], q->lens[1]);
-    return strtoull(text, NULL, 10);
-}
-
 bool server_run_one(unsigned instance)
 {
     struct wire *w = &wires[instance];
@@ -188,7 +199,8 @@ bool server_run_one(unsigned instance)
         return false;
     CHECK(w->answer_count < WIRE_MAX - 1);
     run(&w->questions[0], a);
-    trace("server: %s of instance %u, bucket %.*s: %.*s%s", shared_scripts[w->questions[0].script].name, instance,
+    trace("server: %s %llu of instance %u, bucket %.*s: %.*s%s", shared_scripts[w->questions[0].script].name,
+          (unsigned long long)first_number(&w->questions[0]), instance,
           (int)w->questions[0].lens[0], (const char *)w->questions[0].bytes.data, a->count ? (int)a->lens[0] : 0,
           (const char *)a->bytes.data, a->count > 9 ? " …" : "");
     if (w->questions[0].script == SHARED_SUBMIT && (a->bytes.data[0] == 'T' || a->bytes.data[0] == 'Q'))

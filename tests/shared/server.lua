@@ -95,6 +95,14 @@ function commands.HDEL(key, ...)
     end
 end
 
+function commands.HLEN(key)
+    local count = 0
+    for _ in pairs(hashes[key] or {}) do
+        count = count + 1
+    end
+    return count
+end
+
 function commands.HINCRBY(key, field, by)
     hashes[key] = hashes[key] or {}
     hashes[key][field] = text(tonumber(hashes[key][field] or '0') + tonumber(by))
@@ -113,6 +121,10 @@ function commands.LINSERT(key, where, pivot, value)
             return
         end
     end
+end
+
+function commands.PEXPIRE(key)
+    assert(lists[key]) -- long after the end of the world
 end
 
 local function drop_empty(key)
@@ -202,13 +214,19 @@ end
 function model_left()
     local left = 0
     for key in pairs(lists) do
-        left = left + #lists[key]
+        left = left + (string.find(key, ':q:', 1, true) and #lists[key] or 0)
     end
     for key in pairs(hashes) do
+        if model_shows and string.find(key, ':r:', 1, true) then
+            print(key, hashes[key].z, hashes[key].o)
+        end
         left = left + (string.find(key, ':r:', 1, true) and 1 or 0)
     end
-    for _, zset in pairs(zsets) do
-        for _ in pairs(zset) do
+    for key, zset in pairs(zsets) do
+        for member, score in pairs(zset) do
+            if model_shows then
+                print(key, member, score - model_now)
+            end
             left = left + 1
         end
     end

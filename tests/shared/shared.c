@@ -18,6 +18,7 @@ unsigned step_number;
 static uint64_t random_state;
 static uint64_t episode_seed;
 static bool is_traced;
+static bool forgets; /* this episode: the server loses everything now and then; else instances die for good */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -106,6 +107,18 @@ static void act(unsigned instance)
     }
 }
 
+/* Two failures at once, of which one is for good, would be one too many. */
+static void lose_everything(void)
+{
+    if (dice(4))
+        return;
+    trace("the server loses everything");
+    for (unsigned i = 0; i < INSTANCES; i++)
+        instance_connect(i, false);
+    server_forget();
+    world_forgotten();
+}
+
 static void fault(void)
 {
     unsigned instance = dice(INSTANCES);
@@ -119,11 +132,13 @@ static void fault(void)
         instance_crash(instance, false);
         return;
     case 3:
-        if (alive() > 1 && dice(6) == 0)
+        if (forgets)
+            lose_everything();
+        else if (alive() > 1 && dice(6) == 0)
             instance_crash(instance, true);
         return;
     case 4:
-        instance_pause(instance, 100 + dice(12000));
+        instance_pause(instance, 100 + dice(forgets ? 2000 : 12000));
         return;
     default:
         if (can_act(instance))
@@ -186,7 +201,7 @@ static void heal(void)
     for (uint64_t end_ms = now_ms + HEAL_MS; now_ms < end_ms && !instances_are_quiet();)
         wait(200);
     if (!instances_are_quiet())
-        broken("everything ends", "%u things are left at the server", server_left());
+        broken("everything ends", "%u things are left at the server", server_left(true));
     world_at_end();
 }
 
@@ -197,6 +212,7 @@ static void play(uint64_t seed)
     step_number = 0;
     server_reset();
     world_reset();
+    forgets = dice(2);
     instances_open();
     for (step_number = 1; step_number <= EPISODE_STEPS; step_number++)
         step();

@@ -25,8 +25,9 @@ _Noreturn void broken(const char *invariant, const char *format, ...) __attribut
 void server_open(void);
 void server_close(void);
 void server_reset(void);
-void server_forget(void);
-unsigned server_left(void);
+void server_forget(void); /* everything */
+unsigned server_run(void);
+unsigned server_left(bool show);
 void server_ask(unsigned instance, const struct shared_call *call);
 bool server_run_one(unsigned instance);    /* of what was asked; false: nothing */
 bool server_answer_one(unsigned instance); /* false: nothing has come back */
@@ -74,6 +75,7 @@ void world_excuse(int request);
 void world_handed_over(int request);
 void world_command(unsigned instance, uint64_t id, struct bytes topic, struct bytes payload);
 void world_reply(unsigned instance, struct bytes correlation, struct bytes payload);
+void world_forgotten(void); /* by the server */
 void world_at_end(void);
 
 struct world_totals {

@@ -58,6 +58,7 @@ static unsigned request_count;
 static struct map request_by_id; /* id → request + 1 */
 static struct map order_by_id;
 static uint64_t last_order;
+static uint64_t order_forgotten; /* up to this one the server does not know the order any more */
 
 struct world_totals world_totals;
 
@@ -68,7 +69,7 @@ void world_reset(void)
     request_count = 0;
     map_release(&request_by_id);
     map_release(&order_by_id);
-    last_order = 0;
+    last_order = order_forgotten = 0;
     for (unsigned i = 0; i < TRACKERS; i++) {
         trackers[i].online = true;
         trackers[i].last = -1;
@@ -267,6 +268,11 @@ void world_queued(uint64_t id)
         map_put(&order_by_id, id, (void *)(uintptr_t)++last_order);
 }
 
+void world_forgotten(void)
+{
+    order_forgotten = last_order;
+}
+
 void world_ended(uint64_t id)
 {
     for (unsigned i = 0; i < TRACKERS; i++)
@@ -321,14 +327,15 @@ void world_command(unsigned instance, uint64_t id, struct bytes topic, struct by
         broken("nothing is sent past its deadline", "request %d", number);
     if (r->replied)
         broken("nothing is sent after its end", "request %d has its reply", number);
-    if (order <= trackers[r->tracker].last_order)
+    if (order > order_forgotten && order <= trackers[r->tracker].last_order)
         broken("the order of each tracker", "request %d", number);
     if (last >= 0 && !trackers[r->tracker].last_ended)
         broken("one command in flight a tracker", "request %d while %d is", number, last);
     trackers[r->tracker].last = number;
     trackers[r->tracker].last_id = id;
     trackers[r->tracker].last_ended = false;
-    trackers[r->tracker].last_order = order;
+    if (order > order_forgotten)
+        trackers[r->tracker].last_order = order;
     r->reached = true;
     memmove(inbox + 1, inbox, (INBOX - 1) * sizeof *inbox);
     trackers[r->tracker].count += trackers[r->tracker].count < INBOX;

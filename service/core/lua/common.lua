@@ -4,6 +4,7 @@
 --   :t:TRACKER  hash    f: the command in flight; u: in quarantine until; l: the last command; a: it was acked;
 --                       s: last acked states of the outputs, '1', '0' or '-' each; w: since when, v: how often changed
 --   :q:TRACKER  list    requests that wait for their turn
+--   :o:TRACKER  list    after a merge: others that may be in flight; then x is set in its hash
 --   :r:ID       hash    r: the request; t: its tracker; k: what makes it the same as another one; e: what it does to
 --                       the states; z: 'q' queued, 'c' its turn has come, 's' sent, 'e' ended; o: whose it is;
 --                       y: its turn was given by SUBMIT; b, g, d: when it came, had its turn, its deadline; c, u: code and outcome; x: the call that ended it; p, m: of an ack in pieces
@@ -11,7 +12,10 @@
 --   :due        zset    what has to be looked at, and when: requests by id, lanes as
 --                       'l' TRACKER, states that are to be published as 's' TRACKER
 --   :ids        string  the last block of numbers that was given out; in bucket 0
---   :m          string  until when it is being put together again, after the server has lost something
+--   :n          string  the server that was looked at
+--   :i          hash    in bucket 0: until when each instance has given a sign of life; :h:INSTANCE its heir
+--   :m          hash    while what it may have lost is put together again: u: until when at the latest; e: how many
+--                       instances there are; dINSTANCE: it has brought all it knows
 --
 -- Every script may be called again when its answer was lost.
 local bucket = KEYS[1]
@@ -42,6 +46,10 @@ local function not_due(member)
     redis.call('ZREM', bucket .. ':due', member)
 end
 
+local function others_key(tracker)
+    return bucket .. ':o:' .. tracker
+end
+
 -- Kind, code, outcome, id; nil: never seen.
 local function seen(key)
     local value = redis.call('GET', bucket .. ':k:' .. key)
@@ -56,13 +64,29 @@ local function remember(key, kind, code, outcome, id, window_ms)
 end
 
 local function is_ready()
-    local until_ms = redis.call('GET', bucket .. ':m')
+    local until_ms = redis.call('HGET', bucket .. ':m', 'u')
     return not until_ms or tonumber(until_ms) <= now
 end
 
+-- Others that may be in flight, as somebody knew who brought it back.
+local function other_in_flight(tracker)
+    local id = redis.call('LPOP', others_key(tracker))
+    while id do
+        local state = redis.call('HGET', request_key(id), 'z')
+        if state == 'c' or state == 's' then
+            redis.call('HSET', lane_key(tracker), 'f', id)
+            return true
+        end
+        id = redis.call('LPOP', others_key(tracker))
+    end
+    redis.call('HDEL', lane_key(tracker), 'x')
+    return false
+end
+
 local function lane_is_free(tracker)
-    local lane = redis.call('HMGET', lane_key(tracker), 'f', 'u')
-    return is_ready() and not lane[1] and not (lane[2] and tonumber(lane[2]) > now)
+    local lane = redis.call('HMGET', lane_key(tracker), 'f', 'u', 'x')
+    return is_ready() and not lane[1] and not (lane[2] and tonumber(lane[2]) > now) and
+               not (lane[3] and other_in_flight(tracker))
 end
 
 -- Gives a request its turn, which is `owner`'s from now on; at_once: in the answer to its SUBMIT.

@@ -1,0 +1,18 @@
+-- A sign of life of INSTANCE, good for LEASE. Answers A COUNT DEAD: how many instances live; and, where INHERITS, one
+-- that does not and whose session at the broker the caller is to empty, which nobody else is asked for in this time.
+local instance, lease_ms, inherits = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local signs = bucket .. ':i'
+redis.call('HSET', signs, instance, whole(now + lease_ms))
+local all = redis.call('HGETALL', signs)
+local count, dead = 0, ''
+for i = 1, #all, 2 do
+    if tonumber(all[i + 1]) > now then
+        count = count + 1
+    elseif inherits and dead == '' and redis.call('EXISTS', bucket .. ':h:' .. all[i]) == 0 then
+        dead = all[i]
+    end
+end
+if dead ~= '' then
+    redis.call('SET', bucket .. ':h:' .. dead, instance, 'PX', whole(lease_ms))
+end
+return {'A', whole(count), dead}
