@@ -184,8 +184,12 @@ $(BUILD)/bench/forwarder: $(BUILD)/obj/tests/bench/forwarder.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lpaho-mqtt3cs
 
-# Its clients are libmosquitto's, so that they have no code in common with the service's.
-$(BUILD)/tests/chaos: $(call objects,tests/chaos) $(BUILD)/libbase.a
+# Their clients are libmosquitto's, so that they have no code in common with the service's.
+$(BUILD)/tests/chaos: $(call objects,tests/chaos) $(call objects,tests/witness) $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
+$(BUILD)/tests/cluster: $(call objects,tests/cluster) $(call objects,tests/witness) \
+    $(patsubst %,$(BUILD)/obj/tests/support/%.o,redis_server broker) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 
@@ -234,6 +238,7 @@ help:
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
+	@echo 'make cluster-test  three instances that share their state: kills, stops, restarts of Redis and the broker'
 	@echo 'make console-test  the console in a browser, with a real broker and simulated trackers'
 	@echo 'make docker-lint  what can be checked of docker/ without an engine: compose, alerts, dashboard'
 	@echo 'make image      build the container image, with docker or podman'
@@ -245,10 +250,10 @@ help:
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-valgrind \
-    deps-docker deps-console
+.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-cluster \
+    deps-valgrind deps-docker deps-console
 deps:
-	@.ci/deps build run test lint fuzz bench chaos valgrind docker package package-test console
+	@.ci/deps build run test lint fuzz bench chaos cluster valgrind docker package package-test console
 deps-fuzz:
 	@.ci/deps build run fuzz
 deps-run:
@@ -269,6 +274,8 @@ deps-console:
 	@.ci/deps build run console
 deps-chaos:
 	@.ci/deps build run chaos
+deps-cluster:
+	@.ci/deps build run cluster
 deps-docker:
 	@.ci/deps build run docker
 
@@ -430,6 +437,13 @@ bench-instructions: deps-valgrind
 chaos: deps-chaos
 	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/chaos
 	@BUILD=$(BUILD) $(BUILD)/tests/chaos
+
+# The same for several instances that share their state. SEED= replays the plan; how many faults of each kind there are
+# can be said, too: see tests/cluster/cluster.c.
+.PHONY: cluster-test
+cluster-test: deps-cluster
+	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/cluster
+	@BUILD=$(BUILD) $(BUILD)/tests/cluster
 
 # --- installing ----------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "chaos/poller.h"
+#include "witness/poller.h"
 #include "chaos/report.h"
 
 enum { START_MS = 2000, TAIL_MS = 3000, LEAST_END_MS = 8000, END_PATIENCE_MS = 90000, PROGRESS_MS = 30000 };
@@ -63,7 +63,10 @@ static void init(struct chaos *c)
     stage_start_broker(&c->stage);
     stage_start_service(&c->stage);
     fleet_init(&c->fleet, &c->ledger, c->stage.client_port, c->seed, c->stage.folder);
-    requesters_init(&c->requesters, &c->ledger, c->stage.client_port, c->seed, c->rate);
+    requesters_init(
+        &c->requesters, &c->ledger,
+        &(struct requesters_options){
+            .port = c->stage.client_port, .seed = c->seed, .rate = c->rate, .choose = fleet_choose, .ctx = &c->fleet});
 }
 
 static void turn(struct chaos *c)

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "chaos/poller.h"
-#include "chaos/process.h"
+#include "witness/poller.h"
+#include "witness/process.h"
 
 /* --- what the simulators say --- */
 
@@ -189,6 +189,27 @@ static void start_players(struct fleet *f, uint16_t port)
     }
     f->handlers = (struct client_handlers){f, players_online, player_commanded, ack_taken};
     client_init(&f->players, "chaos-players", port, f->filters, TEXT_COUNT, &f->handlers);
+}
+
+/* --- what is asked of them --- */
+
+uint32_t fleet_choose(void *ctx, struct dice *dice)
+{
+    struct ledger *l = ((struct fleet *)ctx)->ledger;
+    unsigned kind = dice_between(dice, 1, 100);
+    bool want_set = dice_percent(dice, 25);
+    uint32_t number;
+
+    if (kind <= 2) {
+        number = ledger_new(l, OFFLINE_FIRST + (int32_t)dice_between(dice, 0, OFFLINE_COUNT - 1), false, true);
+        ledger_at(l, number)->wish = WISH_OFFLINE;
+        return number;
+    }
+    if (kind <= 7) /* until it was asked for all that it has */
+        return ledger_new(l, TEXT_FIRST + (int32_t)dice_between(dice, 0, TEXT_COUNT - 1), true, false);
+    if (kind <= 35)
+        return ledger_new(l, MSGPACK_FIRST + (int32_t)dice_between(dice, 0, MSGPACK_COUNT - 1), want_set, true);
+    return ledger_new(l, JSON_FIRST + (int32_t)dice_between(dice, 0, JSON_COUNT - 1), want_set, true);
 }
 
 /* --- life --- */

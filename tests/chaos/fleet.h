@@ -5,9 +5,9 @@
 
 #include <sys/types.h>
 
-#include "chaos/client.h"
-#include "chaos/dice.h"
-#include "chaos/ledger.h"
+#include "witness/client.h"
+#include "witness/dice.h"
+#include "witness/ledger.h"
 
 enum {
     JSON_FIRST = 1000,
@@ -48,6 +48,9 @@ void fleet_end(struct fleet *f);
 
 /* Once a turn, before poller_wait. */
 void fleet_turn(struct fleet *f, uint64_t now_ms);
+
+/* A new request for one of them, for requesters. */
+uint32_t fleet_choose(void *ctx, struct dice *dice);
 
 /* The registry and the profile of the text family. */
 void fleet_write_registry(const char *folder);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "chaos/dice.h"
+#include "witness/dice.h"
 
 const char *const fault_names[FAULT_KINDS] = {
     [FAULT_KILL] = "kill -9 of the service",

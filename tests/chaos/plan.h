@@ -3,7 +3,7 @@
 #ifndef CHAOS_PLAN_H
 #define CHAOS_PLAN_H
 
-#include "chaos/tap.h"
+#include "witness/tap.h"
 
 enum fault_kind {
     /* the service */

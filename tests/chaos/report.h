@@ -4,7 +4,7 @@
 
 #include "chaos/faults.h"
 #include "chaos/fleet.h"
-#include "chaos/requesters.h"
+#include "witness/requesters.h"
 
 struct run_summary {
     const struct ledger *ledger;

@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "chaos/fleet.h"
-#include "chaos/poller.h"
-#include "chaos/process.h"
+#include "witness/poller.h"
+#include "witness/process.h"
 
 enum { PIPE_SIZE = 1048576, PAGE = 4096 };
 

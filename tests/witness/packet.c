@@ -1,4 +1,4 @@
-#include "chaos/packet.h"
+#include "witness/packet.h"
 
 enum { PROPERTY_CORRELATION = 0x09 };
 

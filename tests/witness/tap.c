@@ -1,10 +1,10 @@
-#include "chaos/tap.h"
+#include "witness/tap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "chaos/packet.h"
+#include "witness/packet.h"
 
 enum { IDS = 65536 };
 
@@ -95,7 +95,7 @@ static void published(struct connection *c, const struct packet *p)
 
     if (tracker.data && ends_with(p->topic, "/output/command"))
         commanded(c, (int32_t)number_in(tracker), p);
-    else if (text_behind(p->topic, "chaos/reply/").data)
+    else if (text_behind(p->topic, "requester/").data)
         replied(c, p);
     else
         c->replies_out[p->id] = 0;
@@ -155,6 +155,7 @@ static void passing(void *connection, enum side from, struct bytes bytes)
     struct packet p;
     struct bytes left;
 
+    c->tap->ledger->service = c->tap->service;
     buffer_put(stream, bytes);
     left = buffer_bytes(stream);
     while (packet_take(&left, &p))

@@ -1,6 +1,6 @@
 /* MQTT 5 as it passes on the wire, read by code of its own: who watches shares no code with who is watched. */
-#ifndef CHAOS_PACKET_H
-#define CHAOS_PACKET_H
+#ifndef WITNESS_PACKET_H
+#define WITNESS_PACKET_H
 
 #include "base/buffer.h"
 

@@ -1,4 +1,4 @@
-#include "chaos/speech.h"
+#include "witness/speech.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,13 +160,22 @@ static uint64_t states_at(bool json, struct bytes at)
     return states;
 }
 
+/* "SET ID OUTPUT 1", "ALL ID 0101…", "ALL 0101…" */
 static bool read_text_command(struct bytes payload, struct switching *s)
 {
-    char text[64];
+    char text[100];
     unsigned output;
     unsigned enable;
+    const char *states;
 
     snprintf(text, sizeof text, "%.*s", (int)payload.len, (const char *)payload.data);
+    states = strrchr(text, ' ');
+    if (begins_with(payload, "ALL ") && strlen(states) == 1 + SPEECH_OUTPUTS) {
+        *s = (struct switching){.all = true};
+        for (unsigned i = 0; i < SPEECH_OUTPUTS; i++)
+            s->states |= (uint64_t)(states[1 + i] == '1') << i;
+        return true;
+    }
     if (sscanf(text, "SET %*u %u %u", &output, &enable) != 2)
         return false;
     *s = (struct switching){.output = (uint8_t)output, .enable = enable};
@@ -180,7 +189,7 @@ bool speech_read_command(struct bytes payload, struct switching *switching)
     struct bytes outputs;
     struct bytes output;
 
-    if (begins_with(payload, "SET "))
+    if (begins_with(payload, "SET ") || begins_with(payload, "ALL "))
         return read_text_command(payload, switching);
     outputs = find(payload, "outputs");
     output = find(payload, "output");

@@ -1,6 +1,6 @@
 /* The same seed throws the same. */
-#ifndef CHAOS_DICE_H
-#define CHAOS_DICE_H
+#ifndef WITNESS_DICE_H
+#define WITNESS_DICE_H
 
 #include <stdbool.h>
 #include <stdint.h>

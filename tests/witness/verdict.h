@@ -1,10 +1,20 @@
 /* What is wrong with a request, once the run is over. */
-#ifndef CHAOS_VERDICT_H
-#define CHAOS_VERDICT_H
+#ifndef WITNESS_VERDICT_H
+#define WITNESS_VERDICT_H
 
-#include "chaos/ledger.h"
+#include "witness/ledger.h"
 
-enum fault_class { FAULT_NONE, FAULT_LOST, FAULT_REPEATED, FAULT_CONTRADICTION, FAULT_CLASSES };
+enum fault_class {
+    FAULT_NONE,
+    FAULT_LOST,
+    FAULT_REPEATED,
+    FAULT_CONTRADICTION,
+    /* of several instances */
+    FAULT_DISORDER, /* reached its tracker after one that was asked for later */
+    FAULT_CROWDED,  /* reached its tracker while another one was in flight there */
+    FAULT_STALE,    /* left after its deadline, or after its reply */
+    FAULT_CLASSES
+};
 
 struct finding {
     enum fault_class class;

@@ -1,4 +1,4 @@
-#include "chaos/poller.h"
+#include "witness/poller.h"
 
 #include <poll.h>
 

@@ -8,18 +8,19 @@
  * Two of them for one request, with one id or with two, are a repeated command, whether the first one arrived or not:
  * the service cannot have known. What the trackers saw is counted apart, by id: two ids for one request are the
  * service's, again; one id that came again is the broker's, and is only counted. */
-#ifndef CHAOS_LEDGER_H
-#define CHAOS_LEDGER_H
+#ifndef WITNESS_LEDGER_H
+#define WITNESS_LEDGER_H
 
 #include <stdio.h>
 
 #include "base/map.h"
-#include "chaos/speech.h"
+#include "witness/speech.h"
 
 /* What happened to a request. The tap sees the service's side of it. */
 enum mark {
     MARK_SENT,        /* the requester published it */
     MARK_TAKEN,       /* the requester has its PUBACK */
+    MARK_NOBODY,      /* the same, which says that nobody has subscribed */
     MARK_DELIVERED,   /* broker to service */
     MARK_REDELIVERED, /* the same, with DUP */
     MARK_PUBACKED,    /* the service has said that it has it */
@@ -48,6 +49,7 @@ struct request {
     uint64_t last_ms;
     bool taken;
     bool on_its_way; /* no PUBACK yet of what was published last */
+    bool had_nobody; /* nor any subscriber */
     /* on the wire */
     uint16_t fresh; /* deliveries without DUP */
     bool pubacked;  /* and the broker lived long enough to read it */
@@ -71,7 +73,8 @@ struct request {
 
 struct history {
     uint32_t at_ms;
-    enum mark mark;
+    uint8_t mark; /* enum mark */
+    uint8_t service;
     uint64_t value;
     size_t before; /* of the same request; 0: it is the first */
 };
@@ -82,7 +85,15 @@ struct note {
     char text[64];
 };
 
+/* Told of each mark before it counts. */
+struct ledger_watcher {
+    void *ctx;
+    void (*marked)(void *ctx, uint32_t number, enum mark mark, uint64_t value); /* NULL: nobody watches */
+};
+
 struct ledger {
+    struct ledger_watcher watcher;
+    unsigned service; /* whose connection the tap reads: the service's marks are its own */
     uint64_t start_ms;
     uint64_t now_ms;
     struct request *requests; /* by number, from 1 */

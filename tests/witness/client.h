@@ -1,7 +1,7 @@
 /* An MQTT 5 client with a session that outlives its connections, which come back by themselves: libmosquitto's, so that
  * it has no code in common with the service's. What it publishes with QoS 1 it sends until it has the PUBACK. */
-#ifndef CHAOS_CLIENT_H
-#define CHAOS_CLIENT_H
+#ifndef WITNESS_CLIENT_H
+#define WITNESS_CLIENT_H
 
 #include <mosquitto.h>
 

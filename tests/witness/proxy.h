@@ -1,7 +1,7 @@
 /* A TCP proxy in front of the broker: it cuts connections, with FIN or RST, and stops forwarding for a while. What
  * passes can be watched. */
-#ifndef CHAOS_PROXY_H
-#define CHAOS_PROXY_H
+#ifndef WITNESS_PROXY_H
+#define WITNESS_PROXY_H
 
 #include <stdint.h>
 

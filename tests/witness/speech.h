@@ -3,8 +3,8 @@
  * Every command tells which request it is of: a `set_all` has the request's number in its 40 outputs, and a `set` of
  * one tracker, output and state is asked for once in a run. So a command that was repeated under another id is still
  * known as that request's. */
-#ifndef CHAOS_SPEECH_H
-#define CHAOS_SPEECH_H
+#ifndef WITNESS_SPEECH_H
+#define WITNESS_SPEECH_H
 
 #include "base/buffer.h"
 
@@ -36,7 +36,8 @@ bool speech_number_of(uint64_t states, uint32_t *number);
 void speech_put_request(struct buffer *out, bool msgpack, const char *hash, int32_t tracker_id,
                         const struct switching *switching);
 
-/* A command in JSON, in MessagePack, or in the text "SET {command_id} {output} {0 or 1}" of the players. */
+/* A command in JSON, in MessagePack, or in the players' text: "SET {command_id} {output} {0 or 1}", and "ALL " with the
+ * states as digits at its end. */
 bool speech_read_command(struct bytes payload, struct switching *switching);
 
 /* A reply in JSON or MessagePack. */

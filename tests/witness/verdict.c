@@ -1,4 +1,4 @@
-#include "chaos/verdict.h"
+#include "witness/verdict.h"
 
 /* A request that nobody repeats shows what a repetition would hide: once the service has sent its PUBACK, it alone owes
  * the reply. It has paid when the requester heard it, or when the broker took it: what a broker loses then is not the

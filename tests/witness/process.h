@@ -1,6 +1,6 @@
 /* The programs of a run: started with their output in a file or a pipe, dead at the latest when this program is. */
-#ifndef CHAOS_PROCESS_H
-#define CHAOS_PROCESS_H
+#ifndef WITNESS_PROCESS_H
+#define WITNESS_PROCESS_H
 
 #include <stdint.h>
 #include <sys/types.h>

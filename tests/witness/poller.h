@@ -1,6 +1,6 @@
 /* One poll for everybody: whoever waits for a file descriptor says so anew before every wait. */
-#ifndef CHAOS_POLLER_H
-#define CHAOS_POLLER_H
+#ifndef WITNESS_POLLER_H
+#define WITNESS_POLLER_H
 
 typedef void poller_fn(void *ctx, short revents);
 

@@ -1,4 +1,4 @@
-#include "chaos/proxy.h"
+#include "witness/proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "chaos/poller.h"
+#include "witness/poller.h"
 
 enum { PIECE = 65536, PENDING_MAX = 262144 };
 

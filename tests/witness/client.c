@@ -1,11 +1,11 @@
-#include "chaos/client.h"
+#include "witness/client.h"
 
 #include <mqtt_protocol.h>
 #include <poll.h>
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "chaos/poller.h"
+#include "witness/poller.h"
 
 enum { KEEP_ALIVE_S = 10, SESSION_S = 3600, AGAIN_MS = 200 };
 

@@ -1,15 +1,16 @@
 /* Reads along on the service's connection: what it was handed, what it acknowledged, what it published. */
-#ifndef CHAOS_TAP_H
-#define CHAOS_TAP_H
+#ifndef WITNESS_TAP_H
+#define WITNESS_TAP_H
 
-#include "chaos/ledger.h"
-#include "chaos/proxy.h"
+#include "witness/ledger.h"
+#include "witness/proxy.h"
 
 /* What a fault may wait for. */
 enum moment { MOMENT_REQUEST, MOMENT_PUBACK, MOMENT_COMMAND, MOMENT_ACK, MOMENT_REPLY, MOMENTS };
 
 struct tap {
     struct ledger *ledger;
+    unsigned service; /* of several: whose connection it is, from 1 */
     struct proxy_watcher watcher;
     void *ctx;
     void (*moment)(void *ctx, enum moment moment); /* it is passed on */

@@ -1,14 +1,14 @@
-#include "chaos/requesters.h"
+#include "witness/requesters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "chaos/fleet.h"
 
 enum {
     AGAIN_MS = 4000,
     AGAIN_MOST_MS = 16000,
+    NOBODY_AGAIN_MS = 500,
     LOOK_MS = 100,
     CATCH_UP_MAX = 200,
     REPEATS_A_LOOK = 50,
@@ -34,16 +34,24 @@ static void message(void *ctx, struct bytes topic, struct bytes payload, struct 
     ledger_mark(r->all->ledger, number, MARK_HEARD, ledger_pack(verdict));
 }
 
+/* Of QoS 1 the broker may say that it has it and that nobody has subscribed to it: then it has it no more. */
 static void taken(void *ctx, int token, int reason)
 {
+    enum { NO_MATCHING_SUBSCRIBERS = 0x10, FAILURE = 0x80 };
     struct requester *r = ctx;
     uint32_t number = r->by_token[token % TOKENS];
+    struct request *request = ledger_at(r->all->ledger, number);
 
-    if (!number)
+    if (!request)
         return;
-    ledger_at(r->all->ledger, number)->on_its_way = false;
-    if (reason < 0x80)
+    request->on_its_way = false;
+    if (reason == NO_MATCHING_SUBSCRIBERS && r->all->options.knows_nobody) {
+        request->had_nobody = true;
+        ledger_mark(r->all->ledger, number, MARK_NOBODY, 0);
+    } else if (reason < FAILURE) {
+        request->had_nobody = false;
         ledger_mark(r->all->ledger, number, MARK_TAKEN, 0);
+    }
 }
 
 /* --- asking --- */
@@ -74,31 +82,14 @@ static void publish(struct requesters *all, uint32_t number)
     buffer_release(&payload);
 }
 
-static uint32_t choose_request(struct requesters *all)
-{
-    struct dice *dice = &all->dice;
-    unsigned kind = dice_between(dice, 1, 100);
-    bool want_set = dice_percent(dice, 25);
-
-    if (kind <= 2)
-        return ledger_new(all->ledger, OFFLINE_FIRST + (int32_t)dice_between(dice, 0, OFFLINE_COUNT - 1), false, true);
-    if (kind <= 7)
-        return ledger_new(all->ledger, TEXT_FIRST + (int32_t)dice_between(dice, 0, TEXT_COUNT - 1), true, false);
-    if (kind <= 35)
-        return ledger_new(all->ledger, MSGPACK_FIRST + (int32_t)dice_between(dice, 0, MSGPACK_COUNT - 1), want_set,
-                          true);
-    return ledger_new(all->ledger, JSON_FIRST + (int32_t)dice_between(dice, 0, JSON_COUNT - 1), want_set, true);
-}
-
 static void make_request(struct requesters *all)
 {
-    uint32_t number = choose_request(all);
+    uint32_t number = all->options.choose(all->options.ctx, &all->dice);
     struct request *r = ledger_at(all->ledger, number);
 
     all->made++;
     if (!r)
-        return; /* the text family was asked for all that it has */
-    r->wish = r->tracker_id >= OFFLINE_FIRST ? WISH_OFFLINE : WISH_WELL;
+        return;
     if (r->switching.all && dice_percent(&all->dice, 1))
         r->wish = WISH_WRONG_HASH;
     r->msgpack = dice_percent(&all->dice, 40);
@@ -121,6 +112,8 @@ static bool is_due(const struct request *r, uint64_t now_ms)
 {
     uint64_t wait_ms = (uint64_t)AGAIN_MS * r->attempts;
 
+    if (r->had_nobody)
+        return is_open(r) && !r->on_its_way && now_ms - r->last_ms >= NOBODY_AGAIN_MS;
     return is_open(r) && !r->once && !r->on_its_way &&
            now_ms - r->last_ms >= (wait_ms < AGAIN_MOST_MS ? wait_ms : AGAIN_MOST_MS);
 }
@@ -151,26 +144,27 @@ size_t requesters_count_owed(const struct requesters *all)
     for (uint32_t number = 1; number < all->ledger->count; number++) {
         const struct request *r = &all->ledger->requests[number];
 
-        owed += is_open(r) && (!r->once || (r->pubacked && !r->reply_taken));
+        owed += is_open(r) &&
+                (!r->once || r->had_nobody || (all->options.knows_nobody ? r->taken : r->pubacked && !r->reply_taken));
     }
     return owed;
 }
 
 /* --- life --- */
 
-void requesters_init(struct requesters *all, struct ledger *l, uint16_t port, uint64_t seed, unsigned rate)
+void requesters_init(struct requesters *all, struct ledger *l, const struct requesters_options *options)
 {
-    *all = (struct requesters){.ledger = l, .dice = {seed}, .rate = rate, .oldest_open = 1};
+    *all = (struct requesters){.ledger = l, .options = *options, .dice = {options->seed}, .oldest_open = 1};
     for (unsigned i = 0; i < REQUESTERS; i++) {
         struct requester *r = &all->each[i];
         char id[32];
 
-        snprintf(id, sizeof id, "chaos-requester-%u", i);
-        snprintf(r->reply_topic, sizeof r->reply_topic, "chaos/reply/%u", i);
+        snprintf(id, sizeof id, "requester-%u", i);
+        snprintf(r->reply_topic, sizeof r->reply_topic, "requester/%u/reply", i);
         r->all = all;
         r->filter = r->reply_topic;
         r->handlers = (struct client_handlers){.ctx = r, .message = message, .taken = taken};
-        client_init(&r->client, id, port, &r->filter, 1, &r->handlers);
+        client_init(&r->client, id, options->port, &r->filter, 1, &r->handlers);
     }
 }
 
@@ -193,7 +187,7 @@ void requesters_end(struct requesters *all)
 
 void requesters_turn(struct requesters *all, uint64_t now_ms)
 {
-    uint64_t due = all->is_working ? (now_ms - all->from_ms) * all->rate / 1000 : 0;
+    uint64_t due = all->is_working ? (now_ms - all->from_ms) * all->options.rate / 1000 : 0;
 
     /* Who waits for many replies asks for nothing new: an outage must not end in a flood that outlives it. */
     if (all->open >= OPEN_MAX)

@@ -1,4 +1,4 @@
-#include "chaos/ledger.h"
+#include "witness/ledger.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -216,9 +216,11 @@ void ledger_mark(struct ledger *l, uint32_t number, enum mark mark, uint64_t val
         return;
     }
     l->history = grow(l->history, l->history_count, &l->history_size, sizeof *l->history);
-    l->history[l->history_count] =
-        (struct history){(uint32_t)(l->now_ms - l->start_ms), mark, value, l->requests[number].newest};
+    l->history[l->history_count] = (struct history){(uint32_t)(l->now_ms - l->start_ms), (uint8_t)mark,
+                                                    (uint8_t)l->service, value, l->requests[number].newest};
     l->requests[number].newest = l->history_count++;
+    if (l->watcher.marked)
+        l->watcher.marked(l->watcher.ctx, number, mark, value);
     apply(l, number, mark, value);
 }
 
@@ -248,6 +250,7 @@ void ledger_note_end(struct ledger *l, size_t note)
 static const char *const mark_names[MARKS] = {
     [MARK_SENT] = "requester publishes it",
     [MARK_TAKEN] = "requester has its PUBACK",
+    [MARK_NOBODY] = "requester has its PUBACK: nobody has subscribed",
     [MARK_DELIVERED] = "broker hands it to the service",
     [MARK_REDELIVERED] = "broker hands it to the service, DUP",
     [MARK_PUBACKED] = "service sends PUBACK",
@@ -264,6 +267,8 @@ static void print_one(const struct history *h, FILE *out)
     struct verdict verdict = unpack(h->value);
 
     fprintf(out, "  %9.3f  %s", h->at_ms / 1000.0, mark_names[h->mark]);
+    if (h->service && h->mark >= MARK_DELIVERED && h->mark <= MARK_REPLY_TAKEN)
+        fprintf(out, " (instance %u)", h->service);
     if (h->mark == MARK_COMMAND || h->mark == MARK_REACHED)
         fprintf(out, " %" PRIu64, h->value);
     else if (h->mark == MARK_REPLY || h->mark == MARK_HEARD)

@@ -1,12 +1,12 @@
 /* Those who ask: a few connections, at a steady rate in all. Half of the requests are repeated by their requester, with
  * the same Correlation Data and payload, until they are answered; the other half are published once, so that nothing
  * hides it when the service loses one that it has acknowledged. */
-#ifndef CHAOS_REQUESTERS_H
-#define CHAOS_REQUESTERS_H
+#ifndef WITNESS_REQUESTERS_H
+#define WITNESS_REQUESTERS_H
 
-#include "chaos/client.h"
-#include "chaos/dice.h"
-#include "chaos/ledger.h"
+#include "witness/client.h"
+#include "witness/dice.h"
+#include "witness/ledger.h"
 
 enum { REQUESTERS = 6, TOKENS = 65536 };
 
@@ -19,10 +19,22 @@ struct requester {
     uint32_t by_token[TOKENS]; /* the request that a PUBACK is of */
 };
 
+struct requesters_options {
+    uint16_t port; /* of the broker */
+    uint64_t seed;
+    unsigned rate; /* requests a second */
+    /* A new request in the ledger, whose wish it sets where that is not WISH_WELL; 0: not now. */
+    uint32_t (*choose)(void *ctx, struct dice *dice);
+    void *ctx;
+    /* The broker always has the one or the other: a subscriber, or the word that there is none. Then a request that had
+     * nobody is published again, also one that is published once. */
+    bool knows_nobody;
+};
+
 struct requesters {
     struct ledger *ledger;
+    struct requesters_options options;
     struct dice dice;
-    unsigned rate; /* requests a second */
     uint64_t from_ms;
     uint64_t made;
     bool is_working;
@@ -33,7 +45,7 @@ struct requesters {
     struct requester each[REQUESTERS];
 };
 
-void requesters_init(struct requesters *r, struct ledger *l, uint16_t port, uint64_t seed, unsigned rate);
+void requesters_init(struct requesters *r, struct ledger *l, const struct requesters_options *options);
 void requesters_release(struct requesters *r);
 
 /* Once a turn, before poller_wait. New requests are made between _begin and _end, repetitions after that, too. */
@@ -42,7 +54,7 @@ void requesters_begin(struct requesters *r, uint64_t now_ms);
 void requesters_end(struct requesters *r);
 
 /* How many still wait for a reply that must come: those that are repeated, and of the others those that the service has
- * acknowledged. */
+ * acknowledged (knows_nobody: the broker). */
 size_t requesters_count_owed(const struct requesters *r);
 
 #endif

@@ -1,4 +1,4 @@
-#include "chaos/process.h"
+#include "witness/process.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

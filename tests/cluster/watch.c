@@ -1,0 +1,208 @@
+#include "cluster/watch.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+/* --- findings --- */
+
+static struct watched *at(struct watch *w, uint32_t number)
+{
+    if (number >= w->size) {
+        size_t size = 2 * (size_t)number + 1024;
+
+        w->requests = realloc(w->requests, size * sizeof *w->requests);
+        CHECK(w->requests);
+        memset(w->requests + w->size, 0, (size - w->size) * sizeof *w->requests);
+        w->size = size;
+    }
+    return &w->requests[number];
+}
+
+static void found(struct watched *r, enum fault_class class, const char *why)
+{
+    if (!r->finding.class)
+        r->finding = (struct finding){class, why};
+}
+
+/* --- leaving --- */
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The service counts from when it reads the request, which is when the last of what held it up was over. A margin for a
+ * machine that is busy. */
+static bool is_late(const struct watch *w, const struct watched *r)
+{
+    enum { MARGIN_MS = 2000 };
+    uint64_t from_ms = later(r->arrived_ms, w->common_from_ms);
+
+    if (!r->instance)
+        return false;
+    from_ms = later(from_ms, w->works_from_ms[r->instance - 1]);
+    return from_ms < UINT64_MAX && w->ledger->now_ms > from_ms + ACK_TIMEOUT_MS + MARGIN_MS;
+}
+
+/* The reply may leave through one instance and the command through another, and this program is slow at times. */
+static void leaves(struct watch *w, struct watched *r)
+{
+    enum { PASSING_MS = 500 };
+
+    if (r->heard_ms && w->ledger->now_ms - r->heard_ms > PASSING_MS)
+        found(r, FAULT_STALE, "commanded after its reply");
+    if (is_late(w, r))
+        found(r, FAULT_STALE, "commanded after its deadline");
+}
+
+/* --- reaching --- */
+
+/* Whatever the service knows of: it was published before the deadline began, the tracker has not acked it, and nobody
+ * was told that it is over. */
+static bool is_in_flight(struct watch *w, uint32_t number)
+{
+    const struct watched *r = at(w, number);
+    const struct request *request = ledger_at(w->ledger, number);
+
+    return request && !r->is_answered && !r->heard_ms && w->ledger->now_ms < request->first_ms + ACK_TIMEOUT_MS;
+}
+
+static void reaches(struct watch *w, uint32_t number)
+{
+    const struct request *request = ledger_at(w->ledger, number);
+    unsigned place = trackers_find(w->trackers, request->tracker_id);
+    struct watched *r = at(w, number);
+    struct watched_tracker *t;
+
+    if (place == w->trackers->count)
+        return;
+    t = &w->each[place];
+    if (r->heard_ms && r->heard_ms < t->newest_first_ms)
+        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply");
+    if (t->last != number && is_in_flight(w, t->last))
+        found(at(w, number), FAULT_CROWDED, "reached its tracker while another one was in flight");
+    t->last = number;
+    t->newest_first_ms = later(t->newest_first_ms, request->first_ms);
+}
+
+/* --- marks --- */
+
+static void hears(struct watch *w, uint32_t number, uint64_t value)
+{
+    enum answer answer = (enum answer)(value & 0xFF);
+    const struct request *request = ledger_at(w->ledger, number);
+    struct watched *r = at(w, number);
+
+    if (!r->heard_ms)
+        r->heard_ms = w->ledger->now_ms;
+    if ((answer == ANSWER_SUCCESS || answer == ANSWER_REJECTED) && !(request->answered & 1u << answer))
+        found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it");
+}
+
+static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
+{
+    struct watch *w = ctx;
+    struct watched *r = at(w, number);
+    const struct request *request = ledger_at(w->ledger, number);
+
+    if (mark == MARK_DELIVERED || mark == MARK_REDELIVERED) {
+        r->arrived_ms = w->ledger->now_ms;
+        r->instance = (uint8_t)w->ledger->service;
+    } else if (mark == MARK_COMMAND) {
+        leaves(w, r);
+    } else if (mark == MARK_REACHED && !(request->reached && request->reached_id == value)) {
+        reaches(w, number);
+    } else if (mark == MARK_ANSWERED) {
+        r->is_answered = true;
+    } else if (mark == MARK_HEARD) {
+        hears(w, number, value);
+    }
+}
+
+/* --- faults --- */
+
+void watch_hold(struct watch *w, unsigned which, bool held)
+{
+    uint64_t *from_ms = which < INSTANCES ? &w->works_from_ms[which] : &w->common_from_ms;
+
+    *from_ms = held ? UINT64_MAX : w->ledger->now_ms;
+}
+
+void watch_redis(struct watch *w, bool is_there)
+{
+    if (is_there) {
+        w->away[w->away_count - 1].until_ms = w->ledger->now_ms;
+        return;
+    }
+    if (w->away_count == w->away_size) {
+        w->away_size = 2 * w->away_size + 16;
+        w->away = realloc(w->away, w->away_size * sizeof *w->away);
+        CHECK(w->away);
+    }
+    w->away[w->away_count++] = (struct away){w->ledger->now_ms, UINT64_MAX};
+}
+
+/* --- judging --- */
+
+/* An instance may find out late that Redis is there again. */
+static bool redis_was_away(const struct watch *w, const struct request *r)
+{
+    enum { FOUND_OUT_MS = 3000 };
+
+    for (size_t i = 0; i < w->away_count; i++) {
+        const struct away *a = &w->away[i];
+
+        if (a->from_ms <= r->last_ms && (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + FOUND_OUT_MS))
+            return true;
+    }
+    return false;
+}
+
+/* Code 8 and a reply after a command, to different publications of it by its requester, where Redis was away: the
+ * instance that refused the one could not know of the other. */
+static bool is_apart(const struct watch *w, const struct request *r)
+{
+    enum { QUEUE_ERROR = 8 };
+    bool refused = false;
+    unsigned others = 0;
+
+    for (unsigned i = 0; i < r->verdict_count; i++) {
+        bool is_refusal = r->verdicts[i].answer == ANSWER_NOT_SENT && r->verdicts[i].code == QUEUE_ERROR;
+
+        refused |= is_refusal;
+        others += !is_refusal;
+    }
+    return refused && others <= 1 && r->fresh > 1 && redis_was_away(w, r);
+}
+
+struct finding watch_judge(void *ctx, uint32_t number)
+{
+    struct watch *w = ctx;
+    const struct request *r = ledger_at(w->ledger, number);
+    struct finding finding = verdict_of(r);
+
+    if (finding.class == FAULT_CONTRADICTION && is_apart(w, r)) {
+        w->apart++;
+        finding = (struct finding){0};
+    }
+    if (!finding.class)
+        finding = at(w, number)->finding;
+    if (!finding.class && r->taken && r->heard == 0)
+        finding = (struct finding){FAULT_LOST, "no reply, although the broker had it"};
+    return finding;
+}
+
+/* --- life --- */
+
+void watch_init(struct watch *w, struct ledger *l, const struct trackers *trackers)
+{
+    *w = (struct watch){.ledger = l, .trackers = trackers};
+    l->watcher = (struct ledger_watcher){w, marked};
+}
+
+void watch_release(struct watch *w)
+{
+    free(w->requests);
+    free(w->away);
+}
