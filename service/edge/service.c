@@ -222,9 +222,9 @@ static bool wait_for_work(const struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
-        {.fd = shared_is_held(s) ? -1 : mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
+        {.fd = shared_is_held(s) || shared_is_awaited(s) ? -1 : mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
         {.fd = shared_fd(s), .events = shared_events(s)},
-        {.fd = shared_is_held(s) ? -1 : heir_fd(s), .events = POLLIN},
+        {.fd = shared_is_held(s) || shared_is_awaited(s) ? -1 : heir_fd(s), .events = POLLIN},
         {.fd = files_fd(s), .events = POLLIN},
         {.fd = http_fd(s), .events = POLLIN},
     };

@@ -180,6 +180,8 @@ bool shared_turn(struct service *s);
 /* Sends what was asked. True: what was received in this turn may not be acknowledged before that is answered. */
 bool shared_hold(struct service *s);
 bool shared_is_held(const struct service *s);
+/* Nothing is to be received yet. */
+bool shared_is_awaited(const struct service *s);
 void shared_flush(struct service *s);
 /* There are other instances, as far as is known. */
 bool shared_has_peers(const struct service *s);
