@@ -123,7 +123,7 @@ static void accepted(const struct engine_event *event)
         (!before->settled || sim.now_ms - before->settled_at_ms < sim.config.engine_config.store.dedup_window_ms))
         oracle_fail("the same request is one request", "request %d is accepted as %llu and %llu", known.handling,
                     (unsigned long long)before->id, (unsigned long long)event->id);
-    if (before && before->settled && before->forgotten) { /* it is another one now */
+    if (before && before->settled && (before->forgotten || !before->gone)) { /* its window is over: another one */
         asked->command = -1;
         asked->is_two = true;
     }
