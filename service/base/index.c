@@ -1,6 +1,7 @@
 #include "base/index.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/mix.h"
@@ -93,6 +94,18 @@ void index_remove(struct index *x, uint32_t number, index_key_fn *key_of, const 
     }
     x->slots[hole] = 0;
     x->count--;
+}
+
+struct index index_copy(const struct index *x)
+{
+    struct index copy = *x;
+
+    if (!x->slots)
+        return copy;
+    copy.slots = malloc(x->size * sizeof *copy.slots);
+    CHECK(copy.slots);
+    memcpy(copy.slots, x->slots, x->size * sizeof *copy.slots);
+    return copy;
 }
 
 void index_release(struct index *x)
