@@ -18,7 +18,7 @@ struct registry_postgres_options {
     uint32_t reconnect_min_ms;
     uint32_t reconnect_max_ms;
     uint32_t changes_max;
-    uint32_t refresh_s;       /* 0: never */
+    uint32_t refresh_s; /* 0: never */
     const char *topic_prefix;
 };
 

@@ -1,9 +1,9 @@
 #include "base/index.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
+#include "base/duplicate.h"
 #include "base/mix.h"
 
 /* Linear probing at a load of at most 5/8, for every probe beyond the first costs a look at another thing. Removal
@@ -100,11 +100,7 @@ struct index index_copy(const struct index *x)
 {
     struct index copy = *x;
 
-    if (!x->slots)
-        return copy;
-    copy.slots = malloc(x->size * sizeof *copy.slots);
-    CHECK(copy.slots);
-    memcpy(copy.slots, x->slots, x->size * sizeof *copy.slots);
+    copy.slots = duplicate(x->slots, x->size * sizeof *copy.slots, x->size * sizeof *copy.slots);
     return copy;
 }
 

@@ -185,7 +185,8 @@ static bool settings_equal(const struct registry *r, const struct settings *a, c
 {
     size_t size = registry_vars_size(registry_text_at(r, a->vars));
 
-    return a->has_reserved == b->has_reserved && a->reserved == b->reserved && size == registry_vars_size(registry_text_at(r, b->vars)) &&
+    return a->has_reserved == b->has_reserved && a->reserved == b->reserved &&
+           size == registry_vars_size(registry_text_at(r, b->vars)) &&
            memcmp(registry_text_at(r, a->vars), registry_text_at(r, b->vars), size) == 0;
 }
 

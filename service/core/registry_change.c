@@ -5,24 +5,20 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/duplicate.h"
 
 /* --- a copy --- */
 
-enum { WASTED_MIN = 65536 };
+enum { WASTED_MIN = 65536, TEXTS_ROOM = 4096 };
 
 /* Room for as many as an array of so many has: see grown(). */
 static void *copy_of(const void *items, size_t count, size_t item_size)
 {
     size_t room = 1;
-    void *copy;
 
-    if (!count)
-        return NULL;
     while (room < count)
         room *= 2;
-    copy = malloc(room * item_size);
-    CHECK(copy);
-    return memcpy(copy, items, count * item_size);
+    return duplicate(items, count * item_size, room * item_size);
 }
 
 static void copy_models(struct registry *copy, const struct registry *r)
@@ -58,8 +54,8 @@ static struct registry *copy_whole(const struct registry *r)
     copy->trackers_by_id = index_copy(&r->trackers_by_id);
     copy->trackers_by_device = index_copy(&r->trackers_by_device);
     copy->settings_by_content = index_copy(&r->settings_by_content);
-    copy->texts = (struct buffer){0};
-    buffer_put(&copy->texts, buffer_bytes(&r->texts));
+    copy->texts = (struct buffer){.len = r->texts.len, .size = r->texts.len + TEXTS_ROOM};
+    copy->texts.data = duplicate(r->texts.data, copy->texts.len, copy->texts.size);
     return copy;
 }
 

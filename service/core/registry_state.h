@@ -1,4 +1,5 @@
-/* The inside of a registry, for what builds it and reads it (registry.c) and what changes a copy (registry_change.c). */
+/* The inside of a registry, for what builds it and reads it (registry.c) and what changes a copy (registry_change.c).
+ */
 #ifndef CORE_REGISTRY_STATE_H
 #define CORE_REGISTRY_STATE_H
 
@@ -31,7 +32,7 @@ struct registry {
     struct index settings_by_content;
     size_t devices_shared; /* trackers whose device_id finds another one, which was there before them */
     size_t wasted;         /* of the texts and settings, about: what nothing leads to any more */
-    struct buffer texts; /* NUL-terminated device_ids and lists of vars; an empty one is at 0 */
+    struct buffer texts;   /* NUL-terminated device_ids and lists of vars; an empty one is at 0 */
 };
 
 static inline const char *registry_text_at(const struct registry *r, uint32_t at)

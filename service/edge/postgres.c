@@ -99,9 +99,9 @@ static void ignore_notice(void *ctx, const char *message)
 static PGconn *start(const struct postgres *p)
 {
     static const char *const names[] = {
-        "gssencmode",           "keepalives_idle",           "keepalives_interval", "keepalives_count",
-        "tcp_user_timeout",     "fallback_application_name", "dbname",              "client_encoding",
-        NULL,
+        "gssencmode",       "keepalives_idle",  "keepalives_interval",
+        "keepalives_count", "tcp_user_timeout", "fallback_application_name",
+        "dbname",           "client_encoding",  NULL,
     };
     char timeout[16];
     const char *const values[] = {"disable", "30", "10", "3", timeout, "outputd", p->conninfo, "UTF8", NULL};
@@ -121,9 +121,9 @@ bool postgres_open(struct postgres *p)
     if (!p->conn)
         return fail(p, "", "without memory");
     if (pq.status(p->conn) == CONNECTION_BAD)
-        return pq.socket(p->conn) < 0 && postgres_check_conninfo(p->conninfo) ? fail(p, "registry.conninfo",
-                                                                                     "cannot be read")
-                                                                              : fail_by_connection(p);
+        return pq.socket(p->conn) < 0 && postgres_check_conninfo(p->conninfo)
+                   ? fail(p, "registry.conninfo", "cannot be read")
+                   : fail_by_connection(p);
     pq.setNoticeProcessor(p->conn, ignore_notice, NULL);
     while (next != PGRES_POLLING_OK) {
         if (!await(p, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms))

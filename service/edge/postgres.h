@@ -11,9 +11,9 @@
 #include "postgres_library.h"
 
 struct postgres {
-    const char *conninfo;               /* borrowed, as these are: */
-    int wake_fd;                        /* readable: ask is_interrupted, which makes it unreadable again */
-    bool (*is_interrupted)(void *ctx);  /* what is under way is to be given up */
+    const char *conninfo;              /* borrowed, as these are: */
+    int wake_fd;                       /* readable: ask is_interrupted, which makes it unreadable again */
+    bool (*is_interrupted)(void *ctx); /* what is under way is to be given up */
     void *ctx;
     uint32_t timeout_ms; /* of an attempt to connect, and of the server's silence */
     PGconn *conn;        /* NULL: none */

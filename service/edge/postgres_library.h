@@ -1,5 +1,5 @@
-/* libpq, loaded once the registry comes from a database: it brings Kerberos and LDAP along, and a lot of code that has no
- * place in a process that asks no database. */
+/* libpq, loaded once the registry comes from a database: it brings Kerberos and LDAP along, and a lot of code that has
+ * no place in a process that asks no database. */
 #ifndef EDGE_POSTGRES_LIBRARY_H
 #define EDGE_POSTGRES_LIBRARY_H
 

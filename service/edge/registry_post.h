@@ -17,16 +17,16 @@ struct registry_post;
 
 struct registry_delivery {
     struct rules rules;
-    bool is_whole;     /* everything was read, and not only what had changed */
-    uint64_t took_us;  /* to read it and to make rules of it */
-    uint64_t changed;  /* rows that were read because they had changed */
+    bool is_whole;    /* everything was read, and not only what had changed */
+    uint64_t took_us; /* to read it and to make rules of it */
+    uint64_t changed; /* rows that were read because they had changed */
 };
 
 struct registry_status {
     bool is_connected;
-    bool has_failed;      /* since the start */
-    uint64_t current_ms;  /* monotonic: when it was last known to be what the database has; 0: never */
-    uint64_t refused;     /* rows, since the start */
+    bool has_failed;     /* since the start */
+    uint64_t current_ms; /* monotonic: when it was last known to be what the database has; 0: never */
+    uint64_t refused;    /* rows, since the start */
 };
 
 enum { REGISTRY_NOTE_MAX = 640 };

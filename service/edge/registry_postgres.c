@@ -13,9 +13,9 @@
 #include "registry_reading.h"
 
 enum {
-    GATHER_MS = 100,      /* changes that come together are read together */
-    GATHER_MAX_MS = 500,  /* where reading takes long, longer: a tenth of a core at most … */
-    IDLE_FOR = 10,        /* … by so many times what the last one took */
+    GATHER_MS = 100,   /* changes that come together are read together */
+    IDLE_FOR = 10,     /* between two readings lies so many times what the first one took … */
+    IDLE_MAX_MS = 500, /* … or this */
     CHECK_EVERY_MS = 10000,
     TELL_AGAIN_MS = 60000, /* that it fails as before */
     STOP_WITHIN_S = 3,
@@ -33,10 +33,11 @@ struct registry_postgres {
     struct registry_status status;
     struct registry_changes changes;
     bool whole_wanted;
-    uint64_t changed_ms;  /* since when there are changes */
-    uint64_t pause_ms;    /* before changes are read */
-    uint64_t read_ms;     /* when everything was read */
-    uint64_t spoke_ms;    /* when the server was last heard */
+    uint64_t changed_ms;    /* since when there are changes */
+    uint64_t idle_until_ms; /* changes are not read before */
+    uint64_t read_ms;       /* when everything was read, and how long that took */
+    uint64_t whole_took_ms;
+    uint64_t spoke_ms; /* when the server was last heard */
     uint32_t backoff_ms;
     char told[sizeof((struct postgres *)0)->error]; /* the last failure in the log */
     uint64_t told_ms;
@@ -45,6 +46,16 @@ struct registry_postgres {
 static uint64_t now_ms(void)
 {
     return clock_now().mono_ms;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 /* --- what the loop hands in and out --- */
@@ -133,7 +144,8 @@ static bool read_whole(struct registry_postgres *t)
     t->status.refused += reading.refused_count;
     deliver(t, registry, &delivery, began_us);
     t->read_ms = now_ms();
-    t->pause_ms = delivery.took_us / 1000;
+    t->idle_until_ms = t->read_ms + GATHER_MS;
+    t->whole_took_ms = delivery.took_us / 1000;
     t->backoff_ms = t->o.reconnect_min_ms;
     t->told[0] = '\0';
     tell_current(t);
@@ -155,7 +167,7 @@ static bool read_changes(struct registry_postgres *t)
         return false;
     t->status.refused += reading.refused_count;
     deliver(t, registry, &delivery, began_us);
-    t->pause_ms = delivery.took_us / 1000 * IDLE_FOR;
+    t->idle_until_ms = now_ms() + earlier(delivery.took_us / 1000 * IDLE_FOR, IDLE_MAX_MS);
     tell_current(t);
     return true;
 }
@@ -175,19 +187,12 @@ static void note_notifications(struct registry_postgres *t)
     }
 }
 
-static uint64_t within(uint64_t value, uint64_t min, uint64_t max)
-{
-    return value < min ? min : value > max ? max : value;
-}
-
-/* When changes are to be read; all the time that everything takes lies between two times that it is read. */
+/* When changes are to be read. Between two times that everything is read lies as much time as that takes. */
 static uint64_t changes_due_ms(const struct registry_postgres *t)
 {
-    uint64_t gathered_ms = t->changed_ms + within(t->pause_ms, GATHER_MS, GATHER_MAX_MS);
+    uint64_t due_ms = later(t->changed_ms + GATHER_MS, t->idle_until_ms);
 
-    if (t->changes.all && gathered_ms < t->read_ms + t->pause_ms)
-        return t->read_ms + t->pause_ms;
-    return gathered_ms;
+    return t->changes.all ? later(due_ms, t->read_ms + t->whole_took_ms) : due_ms;
 }
 
 static bool has_changes(const struct registry_postgres *t)
@@ -201,11 +206,6 @@ static bool check(struct registry_postgres *t)
         return false;
     tell_current(t);
     return true;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* What is due now; false: it failed. */

@@ -14,7 +14,7 @@ struct table_reading {
     struct registry_reading *r;
     enum registry_table table;
     struct registry_rows rows;
-    int columns[REGISTRY_COLUMNS_MAX]; /* where they are in the result; below 0: nowhere */
+    int columns[REGISTRY_COLUMNS_MAX];      /* where they are in the result; below 0: nowhere */
     const struct registry_changes *changes; /* NULL: everything is read */
     int32_t *new_users;                     /* that were not there before; grows */
     size_t new_user_count;

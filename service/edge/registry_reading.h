@@ -19,8 +19,8 @@ struct registry_reading {
 /* NULL: it failed, and db->error says why. */
 struct registry *registry_read_whole(struct registry_reading *r);
 
-/* A copy of the registry with the changes, which must be sorted: what is not there any more, or is refused now, is taken
- * out. NULL: it failed. */
+/* A copy of the registry with the changes, which must be sorted: what is not there any more, or is refused now, is
+ * taken out. NULL: it failed. */
 struct registry *registry_read_changes(struct registry_reading *r, const struct registry *registry,
                                        const struct registry_changes *changes);
 

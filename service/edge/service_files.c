@@ -186,7 +186,8 @@ static void warn_of_restart(const struct service *s)
         a->journal_sync != b->journal_sync || a->http.api != b->http.api || a->http.console != b->http.console ||
         strcmp(a->http.listen, b->http.listen) != 0 || strcmp(a->broker.share_group, b->broker.share_group) != 0 ||
         audit_is_other(&a->audit_options, &b->audit_options) || registry_is_other(&a->registry, &b->registry))
-        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics, registry, journal, audit and http"));
+        log_write(LOG_WARNING, "restart needed",
+                  LOG_TEXT("for", "instance, broker, topics, registry, journal, audit and http"));
 }
 
 /* The topics that the service lives on stay as they were. */

@@ -1,7 +1,7 @@
 /* The service's inside, shared by its files: service.c (life and signals), service_turn.c (one
  * turn of the loop), service_link.c (the connection),
- * service_files.c (reload), service_registry.c (a registry from a database), service_report.c (what people see), service_http.c (HTTP), service_metrics.c,
- * service_supervised.c (what the supervisor is told). */
+ * service_files.c (reload), service_registry.c (a registry from a database), service_report.c (what people see),
+ * service_http.c (HTTP), service_metrics.c, service_supervised.c (what the supervisor is told). */
 #ifndef EDGE_SERVICE_STATE_H
 #define EDGE_SERVICE_STATE_H
 
@@ -71,8 +71,8 @@ struct service {
     /* files */
     struct stat registry_stat;
     uint64_t registry_checked_ms;
-    bool reload_wanted;    /* by a signal */
-    struct reload *reload; /* the one that is under way, or NULL */
+    bool reload_wanted;                 /* by a signal */
+    struct reload *reload;              /* the one that is under way, or NULL */
     struct registry_postgres *registry; /* NULL: it comes from a file */
     struct registry_status registry_status;
 
@@ -141,8 +141,8 @@ int files_fd(const struct service *s);
 bool files_are_reloading(const struct service *s);
 /* Gives up what is under way. */
 void files_close(struct service *s);
-/* Takes rules of the profiles that run; of others, which a reload has asked for, with all that it brings. In *rules stays
- * what was there before, without the profiles. */
+/* Takes rules of the profiles that run; of others, which a reload has asked for, with all that it brings. In *rules
+ * stays what was there before, without the profiles. */
 void files_take_rules(struct service *s, struct rules *rules);
 void files_take_reload(struct service *s, struct rules *rules);
 void print_mistakes(const struct mistakes *m);

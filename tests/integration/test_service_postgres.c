@@ -131,10 +131,11 @@ Test(service_postgres, schema_refuses_what_a_registry_refuses)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        database_sql(database,
-                     "DO $$ BEGIN INSERT INTO %s; RAISE EXCEPTION 'taken'; EXCEPTION WHEN integrity_constraint_violation "
-                     "THEN NULL; END $$",
-                     rows[i]);
+        database_sql(
+            database,
+            "DO $$ BEGIN INSERT INTO %s; RAISE EXCEPTION 'taken'; EXCEPTION WHEN integrity_constraint_violation "
+            "THEN NULL; END $$",
+            rows[i]);
     }
 }
 
@@ -207,12 +208,11 @@ Test(service_postgres, a_removed_user_takes_its_sessions_and_trackers_along)
     cr_expect_eq(outputd_log_count(service, "registry read "), 1);
 }
 
-static const char box_profile[] =
-    "models = [\"box\"];\n"
-    "outputs = 2;\n"
-    "command: { topic = \"boxes/{device_id}/do\"; set = \"{enable?ON:OFF}{output}\"; };\n"
-    "ack: { topic = \"boxes/{device_id}/done\"; match = \"echo\";\n"
-    "  echo = \"{enable?ON:OFF}{output}\"; success = [\"^(?<key>O(N|FF)[0-9])!$\"]; };\n";
+static const char box_profile[] = "models = [\"box\"];\n"
+                                  "outputs = 2;\n"
+                                  "command: { topic = \"boxes/{device_id}/do\"; set = \"{enable?ON:OFF}{output}\"; };\n"
+                                  "ack: { topic = \"boxes/{device_id}/done\"; match = \"echo\";\n"
+                                  "  echo = \"{enable?ON:OFF}{output}\"; success = [\"^(?<key>O(N|FF)[0-9])!$\"]; };\n";
 
 static void expect_box(const char *correlation, const char *device_id)
 {
@@ -366,8 +366,9 @@ Test(service_postgres, of_many_rows_with_mistakes_the_first_few_are_told)
 /* A tracker that was there before its user, as tables without references can have it. */
 Test(service_postgres, what_had_no_user_is_served_once_it_has_one)
 {
-    database_sql(database, "ALTER TABLE trackers DROP CONSTRAINT trackers_user_id_fkey;"
-                           "ALTER TABLE sessions DROP CONSTRAINT sessions_user_id_fkey; DELETE FROM users WHERE id = 1");
+    database_sql(database,
+                 "ALTER TABLE trackers DROP CONSTRAINT trackers_user_id_fkey;"
+                 "ALTER TABLE sessions DROP CONSTRAINT sessions_user_id_fkey; DELETE FROM users WHERE id = 1");
     start_service();
     cr_assert_eq(desk_code_of_set(desk, TRACKER), 4);
     database_sql(database, "INSERT INTO users (id) VALUES (1)");

@@ -82,13 +82,13 @@ static void expect_metric(const char *line)
 }
 
 /* Asks until the condition holds: not one is refused. */
-#define SERVE_UNTIL(condition)                                                                \
-    do {                                                                                      \
-        uint64_t serve_end_ms = clock_now().mono_ms + 3 * PUMP_PATIENCE_MS;                   \
-        while (!(condition)) {                                                                \
-            cr_assert_eq(desk_code_of_set(desk, TRACKER), 0, "refused");                      \
-            cr_assert_lt(clock_now().mono_ms, serve_end_ms, "not in time: %s", #condition);   \
-        }                                                                                     \
+#define SERVE_UNTIL(condition)                                                              \
+    do {                                                                                    \
+        uint64_t serve_end_ms = clock_now().mono_ms + 3 * PUMP_PATIENCE_MS;                 \
+        while (!(condition)) {                                                              \
+            cr_assert_eq(desk_code_of_set(desk, TRACKER), 0, "refused");                    \
+            cr_assert_lt(clock_now().mono_ms, serve_end_ms, "not in time: %s", #condition); \
+        }                                                                                   \
     } while (0)
 
 /* --- it was there --- */
@@ -140,9 +140,10 @@ Test(service_postgres_outage, the_age_of_the_registry_is_told)
 
     start_service();
     database_halt(database);
-    cr_assert(PUMP_UNTIL((buffer_clear(&body), http_ask(http_port, "/readyz", &body) == 200) &&
-                         strstr((const char *)body.data, "ready; the registry is 2 s old: its database cannot be read")),
-              "%s", (const char *)body.data);
+    cr_assert(
+        PUMP_UNTIL((buffer_clear(&body), http_ask(http_port, "/readyz", &body) == 200) &&
+                   strstr((const char *)body.data, "ready; the registry is 2 s old: its database cannot be read")),
+        "%s", (const char *)body.data);
     buffer_release(&body);
 }
 
@@ -199,12 +200,11 @@ Test(service_postgres_outage, it_stops_while_the_database_is_away)
 
 /* --- the service was away --- */
 
-static const char box_profile[] =
-    "models = [\"box\"];\n"
-    "outputs = 2;\n"
-    "command: { topic = \"boxes/{device_id}/do\"; set = \"{enable?ON:OFF}{output}\"; };\n"
-    "ack: { topic = \"boxes/{device_id}/done\"; match = \"echo\";\n"
-    "  echo = \"{enable?ON:OFF}{output}\"; success = [\"^(?<key>O(N|FF)[0-9])!$\"]; };\n";
+static const char box_profile[] = "models = [\"box\"];\n"
+                                  "outputs = 2;\n"
+                                  "command: { topic = \"boxes/{device_id}/do\"; set = \"{enable?ON:OFF}{output}\"; };\n"
+                                  "ack: { topic = \"boxes/{device_id}/done\"; match = \"echo\";\n"
+                                  "  echo = \"{enable?ON:OFF}{output}\"; success = [\"^(?<key>O(N|FF)[0-9])!$\"]; };\n";
 
 /* What its ack will be like stands in the registry. */
 Test(service_postgres_outage, a_command_in_flight_is_recovered_by_what_the_database_says)

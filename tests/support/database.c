@@ -104,8 +104,8 @@ static void make_cluster(struct database *d)
 
     snprintf(program, sizeof program, "%s/initdb", d->programs);
     snprintf(data, sizeof data, "%s/data", d->directory);
-    const char *const arguments[] = {program,       "-D",         data,     "-A", "trust", "-U", "postgres",
-                                     "--no-sync",   "-E",         "UTF8",   "--locale=C", NULL};
+    const char *const arguments[] = {program,    "-D",        data, "-A",   "trust",      "-U",
+                                     "postgres", "--no-sync", "-E", "UTF8", "--locale=C", NULL};
     if (!run(d, arguments))
         give_up(d, "initdb");
     snprintf(hba, sizeof hba, "%s/pg_hba.conf", data);
@@ -213,7 +213,7 @@ static bool psql(const struct database *d, const char *option, const char *what)
     char port[16];
 
     snprintf(port, sizeof port, "%d", d->port);
-    const char *const arguments[] = {"psql",     "-h", d->directory,      "-p", port, "-U",
+    const char *const arguments[] = {"psql",     "-h",  d->directory,      "-p",   port, "-U",
                                      "postgres", "-qv", "ON_ERROR_STOP=1", option, what, NULL};
     return run(d, arguments);
 }
