@@ -45,7 +45,7 @@ struct registry_postgres {
 
 static uint64_t now_ms(void)
 {
-    return clock_now().mono_ms;
+    return clock_mono_us() / 1000; /* of the loop's clock */
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

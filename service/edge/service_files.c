@@ -12,7 +12,8 @@ enum { WATCH_EVERY_MS = 500 };
 
 void print_mistakes(const struct mistakes *m)
 {
-    fwrite(m->text.data, 1, m->text.len, stderr);
+    if (m->text.len)
+        fwrite(m->text.data, 1, m->text.len, stderr);
     fflush(stderr);
 }
 

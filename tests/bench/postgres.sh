@@ -114,7 +114,12 @@ echo "read whole, ms                    $(logged 'registry read' took_ms)"
 echo "resident, MB                      $(memory_mb VmRSS)"
 sleep 6 # the next stats
 
+cpu_ms() {
+    awk -v hz="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / hz) }' "/proc/$service/stat"
+}
+
 took=()
+cpu=$(cpu_ms)
 for i in $(seq 1 20); do
     id=$((1000000 + i * 17 % trackers + 1))
     sql -c "UPDATE trackers SET blocked = true WHERE id = $id"
@@ -125,6 +130,7 @@ for i in $(seq 1 20); do
 done
 mapfile -t took < <(printf '%s\n' "${took[@]}" | sort -n)
 echo "a change in service, ms           median ${took[10]}, longest ${took[19]}"
+echo "… of the service's CPU, ms         $((($(cpu_ms) - cpu) / 20))"
 echo "… of these to read it             $(logged 'registry changed' took_ms)"
 sql -c "UPDATE trackers SET blocked = true WHERE id <= 1009000"
 until_it_works 30 grep -E 'registry changed .* changed=[0-9]{4}' "$work/log"

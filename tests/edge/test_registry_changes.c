@@ -52,7 +52,7 @@ Test(registry_changes, what_was_sorted_takes_more)
     registry_changes_sort(&changes);
     cr_assert_eq(changes.count, 2);
     for (int id = 1; id <= 40; id++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof text, "user %d", id);
         registry_changes_note(&changes, text);
@@ -86,7 +86,7 @@ Test(registry_changes, what_says_nothing_in_particular_means_everything)
 Test(registry_changes, more_than_may_be_means_everything)
 {
     for (int id = 1; id <= 101; id++) {
-        char text[16];
+        char text[32];
 
         snprintf(text, sizeof text, "tracker %d", id);
         cr_expect_not(changes.all);

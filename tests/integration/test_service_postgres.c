@@ -364,7 +364,7 @@ Test(service_postgres, of_many_rows_with_mistakes_the_first_few_are_told)
 }
 
 /* A tracker that was there before its user, as tables without references can have it. */
-Test(service_postgres, what_had_no_user_is_served_once_it_has_one)
+Test(service_postgres, what_had_no_user_is_served_while_it_has_one)
 {
     database_sql(database,
                  "ALTER TABLE trackers DROP CONSTRAINT trackers_user_id_fkey;"
@@ -373,6 +373,9 @@ Test(service_postgres, what_had_no_user_is_served_once_it_has_one)
     cr_assert_eq(desk_code_of_set(desk, TRACKER), 4);
     database_sql(database, "INSERT INTO users (id) VALUES (1)");
     expect_becomes(TRACKER, 0);
+    database_sql(database, "DELETE FROM users WHERE id = 1");
+    outputd_wait_log(service, "registry changed users=2 sessions=1 trackers=1", 1);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 4);
     cr_expect_eq(outputd_log_count(service, "registry read "), 1);
 }
 
