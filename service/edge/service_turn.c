@@ -265,6 +265,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     http_turn(s);
     engine_tick(s->engine, s->now);
     files_watch(s);
+    registry_turn(s);
     note_alive(s);
     commit(s);
     if (s->audit)
