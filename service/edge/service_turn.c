@@ -269,6 +269,7 @@ static void turn_within(struct service *s)
     http_turn(s);
     engine_tick(s->engine, s->now);
     files_watch(s);
+    registry_turn(s);
     note_alive(s);
     commit(s);
     if (s->audit)
