@@ -204,6 +204,18 @@ static int recover_request(struct engine *e, uint64_t id, struct bytes record)
     return 0;
 }
 
+/* Of a life that shared its state: the others have it. */
+static int forget_shared(struct engine *e, uint64_t id, struct bytes record)
+{
+    struct pending *p = pending_from_record(record, e->now, 0);
+
+    if (!p)
+        return -EBADMSG;
+    pending_free(p);
+    e->effects.journal_delete(e->effects.ctx, JOURNAL_SHARED, id);
+    return 0;
+}
+
 int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record, struct instant now)
 {
     e->now = now;
@@ -211,10 +223,8 @@ int engine_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct
         e->next_id = id + 1;
     if (e->shared && (kind == JOURNAL_SHARED || kind == JOURNAL_ANSWER))
         return mirror_recover(e, kind, id, record);
-    if (kind == JOURNAL_SHARED) { /* of a life that shared its state */
-        e->effects.journal_delete(e->effects.ctx, kind, id);
-        return 0;
-    }
+    if (kind == JOURNAL_SHARED)
+        return forget_shared(e, id, record);
     if (kind == JOURNAL_ANSWER)
         return recover_answer(e, id, record);
     return kind == JOURNAL_STATES ? recover_states(e, id, record) : recover_request(e, id, record);

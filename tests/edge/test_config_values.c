@@ -272,7 +272,7 @@ Test(config_values, the_prefix_goes_before_the_services_own_topics)
 
     cr_expect_str_eq(c->fence_topic, "site1/outputd/one/fence");
     cr_expect_str_eq(c->stats_topic, "site1/outputd/one/stats");
-    cr_expect_eq(c->engine_config.own_topic_count, 2);
+    cr_expect_eq(c->engine_config.own_topic_count, 3);
     cr_expect_str_eq(c->engine_config.prefix, "site1/");
     config_free(c);
 }
@@ -310,7 +310,7 @@ Test(config_values, an_audit_trail_has_a_path_beside_the_file_and_a_topic_of_the
     cr_expect_str_eq(c->audit_options.path, scratch_path("trail/audit.jsonl"));
     cr_expect_str_eq(c->audit_options.topic, "site1/audit/tracker/output");
     cr_expect(c->audit_options.required);
-    cr_expect_eq(c->engine_config.own_topic_count, 3);
+    cr_expect_eq(c->engine_config.own_topic_count, 4);
     cr_expect_str_eq(c->engine_config.own_topics[3], "site1/audit/tracker/output");
     config_free(c);
 }
