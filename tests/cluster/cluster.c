@@ -37,9 +37,9 @@ static const struct {
     const char *name;
     unsigned otherwise;
 } counts[FAULT_KINDS] = {
-    [FAULT_KILL] = {"KILLS", 24},
+    [FAULT_KILL] = {"KILLS", 40},
     [FAULT_KILL_FOR_GOOD] = {"KILLS_FOR_GOOD", 0},
-    [FAULT_FREEZE] = {"FREEZES", 12},
+    [FAULT_FREEZE] = {"FREEZES", 16},
     [FAULT_REDIS_KILL] = {"REDIS_KILLS", 6},
     [FAULT_REDIS_LOSE] = {"REDIS_LOSSES", 0},
     [FAULT_REDIS_FREEZE] = {"REDIS_FREEZES", 4},

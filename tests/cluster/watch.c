@@ -45,12 +45,13 @@ static bool is_late(const struct watch *w, const struct watched *r)
     return from_ms < UINT64_MAX && w->ledger->now_ms > from_ms + ACK_TIMEOUT_MS + MARGIN_MS;
 }
 
-/* The reply may leave through one instance and the command through another, and this program is slow at times. */
+/* The reply may leave through one instance and the command through another, and this program is slow at times. What was
+ * refused may be asked again. */
 static void leaves(struct watch *w, struct watched *r)
 {
     enum { PASSING_MS = 500 };
 
-    if (r->heard_ms && w->ledger->now_ms - r->heard_ms > PASSING_MS)
+    if (r->over_ms && w->ledger->now_ms - r->over_ms > PASSING_MS)
         found(r, FAULT_STALE, "commanded after its reply");
     if (is_late(w, r))
         found(r, FAULT_STALE, "commanded after its deadline");
@@ -78,7 +79,7 @@ static void reaches(struct watch *w, uint32_t number)
     if (place == w->trackers->count)
         return;
     t = &w->each[place];
-    if (r->heard_ms && r->heard_ms < t->newest_first_ms)
+    if (r->over_ms && r->over_ms < t->newest_first_ms)
         found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply");
     if (t->last != number && is_in_flight(w, t->last))
         found(at(w, number), FAULT_CROWDED, "reached its tracker while another one was in flight");
@@ -96,6 +97,8 @@ static void hears(struct watch *w, uint32_t number, uint64_t value)
 
     if (!r->heard_ms)
         r->heard_ms = w->ledger->now_ms;
+    if (!r->over_ms && answer != ANSWER_NOT_SENT)
+        r->over_ms = w->ledger->now_ms;
     if ((answer == ANSWER_SUCCESS || answer == ANSWER_REJECTED) && !(request->answered & 1u << answer))
         found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it");
 }
@@ -176,6 +179,17 @@ static bool is_apart(const struct watch *w, const struct request *r)
     return refused && others <= 1 && r->fresh > 1 && redis_was_away(w, r);
 }
 
+/* It went to an instance that did not know that the tracker is offline, or that was gone when it had the turn: then
+ * nobody knows that nothing was sent. */
+static bool is_offline_and_unknown(const struct request *r)
+{
+    bool all_good = r->wish == WISH_OFFLINE && !r->commands && !r->reached;
+
+    for (unsigned i = 0; i < r->verdict_count; i++)
+        all_good &= r->verdicts[i].code == 213 && r->verdicts[i].answer == ANSWER_UNKNOWN;
+    return all_good;
+}
+
 struct finding watch_judge(void *ctx, uint32_t number)
 {
     struct watch *w = ctx;
@@ -186,6 +200,8 @@ struct finding watch_judge(void *ctx, uint32_t number)
         w->apart++;
         finding = (struct finding){0};
     }
+    if (finding.class == FAULT_CONTRADICTION && is_offline_and_unknown(r))
+        finding = (struct finding){0};
     if (!finding.class)
         finding = at(w, number)->finding;
     if (!finding.class && r->taken && r->heard == 0)
