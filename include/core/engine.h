@@ -30,8 +30,9 @@ struct engine_config {
     const char *reply_default;       /* without the prefix; {action} stands for the action */
     const char *const *reply_topics; /* filters of allowed reply topics; none: all */
     size_t reply_topic_count;
-    const char *const *own_topics; /* with the prefix: never a reply topic */
+    const char *const *own_topics; /* filters, with the prefix: never a reply topic */
     size_t own_topic_count;
+    const char *reply_local; /* where state is shared: topic of replies to requests that came here by another way */
 };
 
 /* --- effects --- */

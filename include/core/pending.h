@@ -48,6 +48,7 @@ struct pending {
     bool took_token; /* of its user's rate limit; a duplicate gives it back */
     bool is_shared;  /* the server of shared state has it */
     bool asked;      /* a question about it is under way */
+    bool is_local;   /* it came here, by another way than MQTT */
     struct route route;
     struct instant arrived;
     uint64_t deadline_ms;       /* monotonic */

@@ -91,6 +91,7 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
 struct shared_totals {
     bool is_up;
     bool is_merging; /* what it may have lost is not all there yet */
+    unsigned peers; /* instances, this one too; 0: not known */
     size_t asked;   /* questions without an answer */
     size_t pending; /* requests of all instances, as last heard */
 };

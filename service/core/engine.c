@@ -284,6 +284,8 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats)
         .until_ms = p->reply_until_ms,
     };
 
+    if (e->shared && bytes_equal_text(reply.topic, e->config->reply_local))
+        reply.topic = bytes_of("", 0); /* whoever asked is here */
     p->state = PENDING_SETTLED;
     engine_journal_request(e, p);
     buffer_clear(&e->payload);
@@ -345,7 +347,11 @@ static void fire(struct engine *e, struct timer *timer)
     else if (timer->kind == STORE_TIMER_QUARANTINE)
         store_quarantine_over(&e->store, (struct lane *)timer);
     else
+    {
         settle_all(e, true, CODE_QUEUE_ERROR);
+        if (e->shared)
+            shared_drain_ends(e);
+    }
 }
 
 void engine_tick(struct engine *e, struct instant now)
@@ -379,6 +385,8 @@ void engine_drain(struct engine *e, struct instant now)
     e->draining = true;
     store_hold(&e->store, true);
     settle_all(e, false, CODE_QUEUE_ERROR);
+    if (e->shared)
+        shared_drain(e);
     timers_set(&e->timers, &e->drain, now.mono_ms + e->config->drain_ms);
 }
 

@@ -26,7 +26,7 @@ static void make_default_topic(const struct engine *e, struct bytes action, stru
 static bool is_own_topic(const struct engine *e, struct bytes topic)
 {
     for (size_t i = 0; i < e->config->own_topic_count; i++) {
-        if (bytes_equal_text(topic, e->config->own_topics[i]))
+        if (topic_matches(bytes_of_text(e->config->own_topics[i]), topic))
             return true;
     }
     return router_request_action(&e->router, topic).data != NULL;
@@ -69,7 +69,7 @@ static struct bytes choose_reply_topic(const struct engine *e, const struct inco
     const struct request *request = &in->request;
 
     if (in->message->local)
-        return bytes_of("", 0);
+        return bytes_of_text(e->shared ? e->config->reply_local : "");
     if (in->message->response_topic.data)
         return in->message->response_topic;
     if (!in->readable || !request->has_response_topic) {
@@ -131,13 +131,15 @@ static struct request_key make_key(struct engine *e, const struct incoming *in)
 {
     struct bytes correlation = in->message->correlation;
     struct buffer *parts = &e->record;
+    struct bytes reply_topic;
     XXH128_canonical_t digest;
     struct request_key key;
 
     buffer_clear(parts);
     buffer_put_u8(parts, (uint8_t)in->request.action);
-    buffer_put_be(parts, in->reply_topic.len, 4);
-    buffer_put(parts, in->reply_topic);
+    reply_topic = in->message->local ? (struct bytes){0} : in->reply_topic; /* whichever instance it came to */
+    buffer_put_be(parts, reply_topic.len, 4);
+    buffer_put(parts, reply_topic);
     buffer_put_be(parts, correlation.len, 4);
     buffer_put(parts, correlation);
     buffer_put_be(parts, in->message->hash.len, 4);
@@ -155,7 +157,10 @@ static bool is_correlated(const struct incoming *in)
 
 static struct pending *make_pending(struct engine *e, const struct incoming *in)
 {
-    struct pending *p = pending_new(in->reply_topic, in->message->correlation);
+    static const uint8_t own_id[8]; /* is written there once it is known: by that the reply is told */
+    bool is_replied_here = in->message->local && e->shared;
+    struct pending *p =
+        pending_new(in->reply_topic, is_replied_here ? bytes_of(own_id, sizeof own_id) : in->message->correlation);
     const struct request *request = &in->request;
 
     p->id = e->answering_id = e->next_id++;
@@ -163,6 +168,7 @@ static struct pending *make_pending(struct engine *e, const struct incoming *in)
     p->deadline.kind = TIMER_DEADLINE;
     p->deadline_ms = e->now.mono_ms;
     p->dup = in->message->dup;
+    p->is_local = in->message->local;
     p->bad = request->bad;
     p->route.encoding = in->encoding;
     p->route.id = request->id;

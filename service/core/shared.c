@@ -6,6 +6,7 @@
 enum {
     SWEEP_EVERY_MS = 1000, /* at the latest: others may have put something there */
     AGAIN_MS = 1000,       /* what the server has refused */
+    REPEATED_AGAIN_MS = 100,
     ROOM_FOR_ENDINGS = 4,  /* new requests may take one part less than this of the questions */
 };
 
@@ -152,7 +153,7 @@ struct shared_totals engine_shared_totals(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s ? (struct shared_totals){s->is_up, s->is_merging, s->ask_count, s->pending} : (struct shared_totals){0};
+    return s ? (struct shared_totals){s->is_up, s->is_merging, s->peers, s->ask_count, s->pending} : (struct shared_totals){0};
 }
 
 void shared_let_go(struct engine *e, struct pending *p)
@@ -221,13 +222,22 @@ void shared_fire(struct engine *e, struct ask *ask)
     ask_put(e, ask);
 }
 
+static void give_id(struct engine *e, struct pending *p)
+{
+    uint64_t id = htobe64(take_id(e));
+
+    p->id = p->command.id = e->answering_id = be64toh(id);
+    if (p->is_local)
+        memcpy((void *)(uintptr_t)p->route.correlation.data, &id, sizeof id);
+}
+
 /* The journal has it before the server is asked, for a process that ends without having heard the answer. */
 void shared_submit(struct engine *e, struct pending *p)
 {
     struct ask *ask;
 
     if (p->id & LOCAL_ID)
-        p->id = p->command.id = e->answering_id = take_id(e);
+        give_id(e, p);
     p->asked = true;
     engine_journal_request(e, p);
     ask = ask_new(e, SHARED_SUBMIT, p->tracker_id, p->id, p);
@@ -273,7 +283,42 @@ size_t shared_busy(const struct engine *e)
 
     TAILQ_FOREACH(ask, &e->shared->asks, link)
     sweeps += ask->script == SHARED_SWEEP;
-    return e->shared->ask_count - sweeps;
+    return e->shared->ask_count - sweeps + (e->draining ? e->shared->mine.count : 0);
+}
+
+/* --- drain --- */
+
+static void finish_mine(struct engine *e, bool if_queued)
+{
+    struct shared *s = e->shared;
+    size_t at = 0;
+
+    while (at < s->mine.size) {
+        const struct map_slot slot = s->mine.slots[at++];
+        struct ask *ask;
+
+        if (!slot.value)
+            continue;
+        ask = ask_new(e, SHARED_FINISH, (int32_t)(intptr_t)slot.value, slot.key, NULL);
+        ask->code = CODE_QUEUE_ERROR;
+        ask->if_queued = if_queued;
+        ask->by_deadline = !if_queued;
+        ask_put(e, ask);
+    }
+}
+
+/* Others go on with what is pending. The last one ends it. */
+void shared_drain(struct engine *e)
+{
+    if (e->shared->peers > 1)
+        map_release(&e->shared->mine);
+    else
+        finish_mine(e, true);
+}
+
+void shared_drain_ends(struct engine *e)
+{
+    finish_mine(e, false);
 }
 
 bool shared_delivered(struct engine *e, uint64_t id)
@@ -351,7 +396,8 @@ static void submit_failed(struct engine *e, struct pending *p)
     engine_refuse(e, p, CODE_QUEUE_ERROR);
 }
 
-static void submitted(struct engine *e, struct ask *ask, const struct bytes *items, size_t count)
+/* False: it will be asked again. */
+static bool submitted(struct engine *e, struct ask *ask, const struct bytes *items, size_t count)
 {
     struct pending *p = ask->p;
     uint8_t verdict = items[0].len ? items[0].data[0] : 0;
@@ -370,6 +416,11 @@ static void submitted(struct engine *e, struct ask *ask, const struct bytes *ite
     } else if (verdict == 'R' && count == 2) {
         own_reply(e, ask, p);
         engine_refuse(e, p, (enum code)number_in(items[1]));
+    } else if (verdict == 'P' && p->is_local) { /* whoever asked here waits for the same reply */
+        ask->p = p;
+        p->asked = true;
+        ask_later(e, ask, REPEATED_AGAIN_MS);
+        return false;
     } else if (verdict == 'P' && count == 2) {
         engine_duplicate(e, p, "pending");
         shared_let_go(e, p);
@@ -379,6 +430,7 @@ static void submitted(struct engine *e, struct ask *ask, const struct bytes *ite
         engine_duplicate(e, p, "answered");
         shared_let_go(e, p);
     }
+    return true;
 }
 
 /* --- answers to FINISH --- */
@@ -562,9 +614,10 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
         refused(e, ask);
         return;
     }
-    if (ask->script == SHARED_SUBMIT)
-        submitted(e, ask, items, count);
-    else if (ask->script == SHARED_FINISH)
+    if (ask->script == SHARED_SUBMIT) {
+        if (!submitted(e, ask, items, count))
+            return;
+    } else if (ask->script == SHARED_FINISH)
         finished(e, ask, items, count);
     else if (ask->script == SHARED_SWEEP && count >= 4)
         swept(e, ask, items, count);

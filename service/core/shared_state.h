@@ -132,6 +132,8 @@ void shared_states_published(struct engine *e, int32_t tracker_id);
 void shared_tick(struct engine *e);
 int64_t shared_wait_ms(const struct engine *e);
 void shared_fire(struct engine *e, struct ask *ask);
+void shared_drain(struct engine *e);
+void shared_drain_ends(struct engine *e);
 size_t shared_busy(const struct engine *e); /* questions that somebody waits for */
 /* Is the server to be asked about it? */
 bool shared_takes(const struct engine *e, const struct pending *p);

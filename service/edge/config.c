@@ -530,22 +530,30 @@ static void make_redis_options(struct config *c)
     };
 }
 
-static char *own_topic(const struct config *c, const char *leaf)
+static char *topic_of(const struct config *c, const char *instance, const char *leaf)
 {
     struct buffer topic = {0};
 
-    buffer_printf(&topic, "%soutputd/%s/%s", c->topic_prefix, c->instance, leaf);
+    buffer_printf(&topic, "%soutputd/%s/%s", c->topic_prefix, instance, leaf);
     buffer_put_u8(&topic, '\0');
     return (char *)topic.data;
+}
+
+static char *own_topic(const struct config *c, const char *leaf)
+{
+    return topic_of(c, c->instance, leaf);
 }
 
 static void make_engine_config(struct config *c)
 {
     c->fence_topic = own_topic(c, "fence");
     c->stats_topic = own_topic(c, "stats");
+    c->reply_topic = own_topic(c, "reply");
+    c->reply_filter = topic_of(c, "+", "reply");
     c->own_topics[0] = c->fence_topic;
     c->own_topics[1] = c->stats_topic;
-    c->own_topics[2] = c->audit_topic;
+    c->own_topics[2] = c->reply_filter;
+    c->own_topics[3] = c->audit_topic;
     c->engine_config = (struct engine_config){
         .store = {.pending_max = c->engine.pending_max,
                   .tracker_queue_max = c->engine.tracker_queue_max,
@@ -567,7 +575,8 @@ static void make_engine_config(struct config *c)
         .reply_topics = c->limits.reply_topics.items,
         .reply_topic_count = c->limits.reply_topics.count,
         .own_topics = c->own_topics,
-        .own_topic_count = c->audit_topic ? 3 : 2,
+        .own_topic_count = c->audit_topic ? 4 : 3,
+        .reply_local = c->reply_topic,
     };
 }
 
@@ -720,6 +729,8 @@ void config_free(struct config *c)
     free(c->profiles_path);
     free(c->journal_path);
     free(c->fence_topic);
+    free(c->reply_topic);
+    free(c->reply_filter);
     free(c->stats_topic);
     free(c->audit_topic);
     free(c->audit_path);

@@ -61,6 +61,10 @@ static void on_message(void *ctx, const struct mqtt_message *message)
         take_fence(s, message);
         return;
     }
+    if (s->shared && bytes_equal_text(message->topic, s->first->reply_topic)) {
+        http_take_reply(s, message->correlation, message->payload);
+        return;
+    }
     if (message->retain)
         s->last_retained_ms = s->now.mono_ms;
     engine_message(s->engine, &m, s->now);
@@ -187,47 +191,68 @@ static size_t put_engine_filters(const struct service *s, struct buffer *names, 
     return count;
 }
 
-/* What this instance subscribes to, one name behind the other: acks, presence, the fence, requests. */
-static size_t put_names(const struct service *s, struct buffer *names, size_t *ack_count)
+static void put_own(const struct service *s, const char *instance, const char *leaf, struct buffer *names)
 {
-    size_t count = put_engine_filters(s, names, ack_count);
+    buffer_printf(names, "%soutputd/%s/%s", s->first->topic_prefix, instance, leaf);
+    buffer_put_u8(names, '\0');
+}
 
-    buffer_put(names, bytes_of(s->first->fence_topic, strlen(s->first->fence_topic) + 1));
-    if (engine_is_draining(s->engine))
-        return count + 1;
-    put_request_filter(s, names);
-    return count + 2;
+/* How many. */
+static size_t put_own_topics(const struct service *s, const char *instance, struct buffer *names)
+{
+    put_own(s, instance, "fence", names);
+    if (!s->shared)
+        return 1;
+    put_own(s, instance, "reply", names);
+    return 2;
+}
+
+/* What this instance subscribes to, one name behind the other. */
+struct names {
+    struct buffer text;
+    size_t ack_count; /* these first */
+    size_t presence_end;
+    size_t count; /* behind its own topics come the requests, where they are wanted */
+};
+
+static struct names make_names(const struct service *s, const char *instance, bool with_requests)
+{
+    struct names n = {.count = 0};
+
+    n.presence_end = put_engine_filters(s, &n.text, &n.ack_count);
+    n.count = n.presence_end + put_own_topics(s, instance, &n.text) + with_requests;
+    if (with_requests)
+        put_request_filter(s, &n.text);
+    return n;
 }
 
 void link_put_names_of(const struct service *s, const char *instance, struct buffer *names, size_t *count)
 {
-    size_t ack_count;
+    struct names all = make_names(s, instance, true);
 
-    *count = put_engine_filters(s, names, &ack_count) + 2;
-    put_request_filter(s, names);
-    buffer_printf(names, "%soutputd/%s/fence", s->first->topic_prefix, instance);
-    buffer_put_u8(names, '\0');
+    buffer_put(names, buffer_bytes(&all.text));
+    *count = all.count;
+    buffer_release(&all.text);
 }
 
 /* QoS 1 throughout: a request of QoS 2 arrives once or more, which the engine tells apart itself. Of acks, the fence
  * and requests nothing retained is wanted, and of requests the flag itself. */
-static int subscribe_to(struct service *s, const struct buffer *names, size_t count, size_t ack_count)
+static int subscribe_to(struct service *s, const struct names *n)
 {
-    struct mqtt_filter *filters = calloc(count, sizeof *filters);
-    const char *at = (const char *)names->data;
+    struct mqtt_filter *filters = calloc(n->count, sizeof *filters);
+    const char *at = (const char *)n->text.data;
     bool with_requests = !engine_is_draining(s->engine);
-    size_t presence_end = count - (with_requests ? 2 : 1);
     int r;
 
     CHECK(filters);
-    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) {
-        bool is_presence = i >= ack_count && i < presence_end;
+    for (size_t i = 0; i < n->count; i++, at += strlen(at) + 1) {
+        bool is_presence = i >= n->ack_count && i < n->presence_end;
 
         filters[i] = (struct mqtt_filter){.filter = at, .qos = 1, .no_retained = !is_presence};
-        filters[i].retain_as_published = with_requests && i + 1 == count;
+        filters[i].retain_as_published = with_requests && i + 1 == n->count;
     }
     s->has_backlog = true;
-    r = mqtt_subscribe(s->mqtt, filters, count);
+    r = mqtt_subscribe(s->mqtt, filters, n->count);
     s->subscribed_requests = r == 0 && with_requests;
     free(filters);
     return r;
@@ -274,20 +299,18 @@ static void unsubscribe_gone(struct service *s)
 /* The names go into the journal: a session outlives the process. */
 static int subscribe(struct service *s)
 {
-    struct buffer names = {0};
-    size_t ack_count;
-    size_t count = put_names(s, &names, &ack_count);
-    int r = subscribe_to(s, &names, count, ack_count);
+    struct names names = make_names(s, s->first->instance, !engine_is_draining(s->engine));
+    int r = subscribe_to(s, &names);
 
     if (r < 0) {
-        buffer_release(&names);
+        buffer_release(&names.text);
         return r;
     }
-    note_gone(s, &s->filters, &names);
+    note_gone(s, &s->filters, &names.text);
     buffer_release(&s->filters);
-    s->filters = names;
-    if (names.len <= journal_record_max(s->journal))
-        journal_put(s->journal, JOURNAL_SESSION, SESSION_FILTERS, buffer_bytes(&names));
+    s->filters = names.text;
+    if (names.text.len <= journal_record_max(s->journal))
+        journal_put(s->journal, JOURNAL_SESSION, SESSION_FILTERS, buffer_bytes(&names.text));
     return 0;
 }
 
@@ -408,21 +431,44 @@ static void watch_presence(struct service *s)
     }
 }
 
+/* Where others share the acks they take them from now on; else what it has commanded is acked here. */
+static size_t put_stopped(const struct service *s, struct buffer *names)
+{
+    struct names all = make_names(s, s->first->instance, true);
+    size_t count = 1;
+    const char *at = (const char *)all.text.data;
+
+    put_request_filter(s, names);
+    for (size_t i = 0; shared_has_peers(s) && i < all.ack_count; i++, count++) {
+        buffer_put(names, bytes_of(at, strlen(at) + 1));
+        at += strlen(at) + 1;
+    }
+    buffer_release(&all.text);
+    return count;
+}
+
 static void stop_requests(struct service *s)
 {
-    struct buffer filter = {0};
-    const char *name;
+    struct buffer names = {0};
+    const char **list;
+    const char *at;
+    size_t count;
 
     s->stop_wanted = false;
     if (!s->subscribed_requests)
         return;
     s->subscribed_requests = false;
     s->has_backlog = true;
-    put_request_filter(s, &filter);
-    name = (const char *)filter.data;
-    if (mqtt_unsubscribe(s->mqtt, &name, 1) == -ENOTCONN)
+    count = put_stopped(s, &names);
+    list = calloc(count, sizeof *list);
+    CHECK(list);
+    at = (const char *)names.data;
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        list[i] = at;
+    if (mqtt_unsubscribe(s->mqtt, list, count) == -ENOTCONN)
         link_lost(s);
-    buffer_release(&filter);
+    free(list);
+    buffer_release(&names);
 }
 
 static void update_filters(struct service *s)

@@ -31,6 +31,8 @@ const char *service_is_not_ready(const struct service *s)
         return "presence has not been read back";
     if (!engine_has_registry(s->engine))
         return "the registry has not been loaded";
+    if (s->shared && !shared_is_up(s))
+        return "the server of shared state does not answer";
     if (s->journal_down)
         return "the journal cannot be written";
     return s->journal_full ? "the journal is full" : NULL;
@@ -93,5 +95,6 @@ void metrics_write(const struct service *s, struct buffer *out)
     metrics_text_counters(out, engine_counters(s->engine));
     write_state(s, out);
     write_files(s, out);
+    shared_metrics_write(s, out);
     http_metrics_write(s, out);
 }

@@ -2,6 +2,9 @@
 #include "edge/http_api.h"
 #include "edge/metrics_text.h"
 #include "service_http_state.h"
+#include "wire/object.h"
+
+#include <stdlib.h>
 
 static void give_back(struct service *s, struct http_ask *ask)
 {
@@ -92,6 +95,33 @@ void http_reply(struct service *s, uint64_t id, enum code code, struct bytes pay
         give_reply(s, ask, code, payload);
         ask = next;
     }
+}
+
+/* "status.code=213", or none: it was a success. */
+static enum code code_in(struct bytes payload)
+{
+    static const char name[] = "status.code=";
+    struct buffer lines = {0};
+    enum code code = CODE_UNEXPECTED;
+
+    if (object_lines(ENCODING_JSON, payload, &lines) == 0) {
+        const char *at;
+
+        buffer_put_u8(&lines, '\0');
+        at = strstr((const char *)lines.data, name);
+        code = at ? (enum code)strtoul(at + strlen(name), NULL, 10) : CODE_SUCCESS;
+    }
+    buffer_release(&lines);
+    return code;
+}
+
+void http_take_reply(struct service *s, struct bytes correlation, struct bytes payload)
+{
+    struct reader r = {.left = correlation};
+    uint64_t id = reader_be(&r, 8);
+
+    if (reader_is_done(&r))
+        http_reply(s, id, code_in(payload), payload);
 }
 
 void routes_give_up(struct service *s)

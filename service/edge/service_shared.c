@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "core/shared.h"
+#include "edge/metrics_text.h"
 #include "edge/redis.h"
 #include "service_state.h"
 
@@ -325,4 +326,36 @@ short shared_events(const struct service *s)
 int64_t shared_wait_for_ms(const struct service *s)
 {
     return s->shared ? redis_wait_ms(s->shared->redis, s->now) : -1;
+}
+
+bool shared_has_peers(const struct service *s)
+{
+    return s->shared && engine_shared_totals(s->engine).peers > 1;
+}
+
+bool shared_is_up(const struct service *s)
+{
+    return engine_shared_totals(s->engine).is_up;
+}
+
+/* --- figures --- */
+
+void shared_metrics_write(const struct service *s, struct buffer *out)
+{
+    const struct shared_totals totals = engine_shared_totals(s->engine);
+    const struct redis_stats *stats;
+
+    if (!s->shared)
+        return;
+    stats = redis_stats(s->shared->redis);
+    metrics_text_gauge(out, "outputd_shared_up", "1 while the server of shared state answers, and has all it should have.",
+                       totals.is_up && !totals.is_merging);
+    metrics_text_gauge(out, "outputd_shared_instances", "Instances that give signs of life, this one too.", totals.peers);
+    metrics_text_gauge(out, "outputd_shared_pending", "What is pending in all instances, as last heard.", totals.pending);
+    metrics_text_gauge(out, "outputd_shared_asked", "Questions that the server has not answered.", totals.asked);
+    metrics_text_family(out, "outputd_shared_calls_total", "counter", "Questions that the server was asked.");
+    metrics_text_value(out, "outputd_shared_calls_total", NULL, stats->calls);
+    metrics_text_family(out, "outputd_shared_lost_total", "counter", "Of these: without an answer, and asked again.");
+    metrics_text_value(out, "outputd_shared_lost_total", NULL, stats->lost);
+    metrics_text_histogram(out, "outputd_shared_reply_seconds", "From a question to its answer.", &stats->reply);
 }

@@ -153,6 +153,8 @@ void http_stop(struct service *s);
 void http_turn(struct service *s);
 /* A reply to a request that came over HTTP, perhaps in an earlier life: for those who wait for it. */
 void http_reply(struct service *s, uint64_t id, enum code code, struct bytes payload);
+/* Another instance has made the reply to a request that came here; its id is the correlation. */
+void http_take_reply(struct service *s, struct bytes correlation, struct bytes payload);
 /* Shows it to the console's pages, where there are any. */
 void console_event(struct service *s, const struct engine_event *event);
 /* What was shown in this turn may be told. */
@@ -179,6 +181,10 @@ bool shared_turn(struct service *s);
 bool shared_hold(struct service *s);
 bool shared_is_held(const struct service *s);
 void shared_flush(struct service *s);
+/* There are other instances, as far as is known. */
+bool shared_has_peers(const struct service *s);
+bool shared_is_up(const struct service *s);
+void shared_metrics_write(const struct service *s, struct buffer *out);
 int shared_fd(const struct service *s);
 short shared_events(const struct service *s);
 int64_t shared_wait_for_ms(const struct service *s);

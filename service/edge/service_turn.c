@@ -245,6 +245,8 @@ static void check_stop(struct service *s)
      * whether it left. */
     s->stop = (s->handing_over ? outbox_commands(s->outbox) == 0 && !s->journal_down : has_drained(s)) ||
               s->now.mono_ms >= s->stop_at_ms;
+    if (s->stop && !s->handing_over && shared_has_peers(s) && has_drained(s))
+        shared_leave(s);
 }
 
 static void note_alive(struct service *s)

@@ -307,7 +307,7 @@ Test(config_values, an_audit_trail_has_a_path_beside_the_file_and_a_topic_of_the
     cr_expect_str_eq(c->audit_options.topic, "site1/audit/tracker/output");
     cr_expect(c->audit_options.required);
     cr_expect_eq(c->engine_config.own_topic_count, 3);
-    cr_expect_str_eq(c->engine_config.own_topics[2], "site1/audit/tracker/output");
+    cr_expect_str_eq(c->engine_config.own_topics[3], "site1/audit/tracker/output");
     config_free(c);
 }
 
