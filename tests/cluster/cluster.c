@@ -38,11 +38,11 @@ static const struct {
     unsigned otherwise;
 } counts[FAULT_KINDS] = {
     [FAULT_KILL] = {"KILLS", 40},
-    [FAULT_KILL_FOR_GOOD] = {"KILLS_FOR_GOOD", 0},
+    [FAULT_KILL_FOR_GOOD] = {"KILLS_FOR_GOOD", 5},
     [FAULT_FREEZE] = {"FREEZES", 16},
-    [FAULT_REDIS_KILL] = {"REDIS_KILLS", 6},
-    [FAULT_REDIS_LOSE] = {"REDIS_LOSSES", 0},
-    [FAULT_REDIS_FREEZE] = {"REDIS_FREEZES", 4},
+    [FAULT_REDIS_KILL] = {"REDIS_KILLS", 4},
+    [FAULT_REDIS_LOSE] = {"REDIS_LOSSES", 3},
+    [FAULT_REDIS_FREEZE] = {"REDIS_FREEZES", 3},
     [FAULT_BROKER_RESTART] = {"BROKER_RESTARTS", 3},
 };
 
@@ -170,7 +170,7 @@ static bool finish(struct cluster *c)
     good = report_print(&summary);
     if (!good)
         fprintf(stderr, "cluster: SEED=%" PRIu64 ", logs are in %s\n", c->options.seed, c->stage.folder);
-    stage_release(&c->stage, !good);
+    stage_release(&c->stage, !good || option("KEEP", 0));
     plan_release(&c->plan);
     watch_release(&c->watch);
     ledger_release(&c->ledger);
