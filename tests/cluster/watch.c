@@ -81,6 +81,8 @@ static void reaches(struct watch *w, uint32_t number)
     t = &w->each[place];
     if (r->over_ms && r->over_ms < t->newest_first_ms)
         found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply");
+    if (r->accepted_ms && r->accepted_ms < t->newest_first_ms && !request->refused_first)
+        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one was accepted");
     if (t->last != number && is_in_flight(w, t->last))
         found(at(w, number), FAULT_CROWDED, "reached its tracker while another one was in flight");
     t->last = number;
@@ -112,6 +114,8 @@ static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
     if (mark == MARK_DELIVERED || mark == MARK_REDELIVERED) {
         r->arrived_ms = w->ledger->now_ms;
         r->instance = (uint8_t)w->ledger->service;
+    } else if (mark == MARK_PUBACKED && !r->accepted_ms) {
+        r->accepted_ms = w->ledger->now_ms;
     } else if (mark == MARK_COMMAND) {
         leaves(w, r);
     } else if (mark == MARK_REACHED && !(request->reached && request->reached_id == value)) {
