@@ -229,6 +229,7 @@ help:
 	@echo 'make            build the programs into build/'
 	@echo 'make bench      measure against a bare forwarder and a peer on mqtt.js, side by side; QUICK=1 in a minute'
 	@echo 'make bench-render, make bench-journal: what profiles cost, and the journal next to others'
+	@echo 'make bench-postgres  a registry of a million trackers in PostgreSQL: loading it, changing it'
 	@echo 'make bench-instructions  what the engine executes for a request must not grow by 5 %'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
@@ -422,6 +423,12 @@ bench-render: deps-bench
 	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/render
 	@BUILD=$(BUILD) tests/bench/render.sh
 
+# A registry of a million trackers in a PostgreSQL of its own: TRACKERS=…
+.PHONY: bench-postgres
+bench-postgres: deps-bench deps-test
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(BUILD) tests/bench/postgres.sh
+
 bench-journal: deps-bench
 	@$(MAKE) --no-print-directory -s $(BUILD)/bench/journal
 	@$(BUILD)/bench/journal $(BUILD)
@@ -457,7 +464,7 @@ MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 MANUALS := outputctl.1 trackersim.1 outputd.cfg.5 outputd.8
 INSTALLED := $(DESTDIR)$(PREFIX)/sbin/outputd $(DESTDIR)$(PREFIX)/bin/outputctl $(DESTDIR)$(PREFIX)/bin/trackersim \
     $(DESTDIR)$(UNITDIR)/outputd.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/outputd.conf \
-    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/outputctl \
+    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/outputctl $(DESTDIR)$(PREFIX)/share/outputd/schema.sql \
     $(foreach manual,$(MANUALS),$(MANDIR)/man$(subst .,,$(suffix $(manual)))/$(manual))
 
 .PHONY: manuals
@@ -490,8 +497,9 @@ install: all manuals $(BUILD)/install/outputd.service $(BUILD)/install/registry.
 	$(foreach manual,$(MANUALS),install -m 644 $(BUILD)/man/$(manual) $(MANDIR)/man$(subst .,,$(suffix $(manual)))/ &&) :
 	install -m 644 README.md $(DOCDIR)/
 	install -m 644 conf/profiles/README.md $(DOCDIR)/profiles/
-	install -m 644 conf/registry.cfg conf/mosquitto/mosquitto.conf conf/mosquitto/acl $(DOCDIR)/examples/
+	install -m 644 conf/registry.cfg conf/mosquitto/mosquitto.conf conf/mosquitto/acl conf/demo.sql $(DOCDIR)/examples/
 	cp -r --no-preserve=mode,ownership topics/. $(DOCDIR)/topics/
+	install -m 644 conf/schema.sql $(DESTDIR)$(PREFIX)/share/outputd/
 	@conf/install/keep 640 conf/outputd.cfg $(CONFDIR)/outputd.cfg
 	@conf/install/keep 640 $(BUILD)/install/registry.cfg $(CONFDIR)/registry.cfg
 	@for profile in conf/profiles/*.cfg; do \
@@ -503,6 +511,7 @@ install: all manuals $(BUILD)/install/outputd.service $(BUILD)/install/registry.
 uninstall:
 	rm -f $(INSTALLED)
 	rm -rf $(DOCDIR)
+	@rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/outputd 2>/dev/null || :
 	@echo 'Left alone: /etc/outputd, /var/lib/outputd and the user outputd.'
 
 # A Debian package in build/deb. It is built by debhelper in a folder that sees the sources, and keeps what was compiled.

@@ -43,7 +43,9 @@
     X(audit_unpublished, "lines of the audit trail that did not reach its topic")                      \
     X(audit_failures, "failed attempts to write the audit trail")                                      \
     X(reloads, "reloads of registry, profiles and limits")                                             \
-    X(reloads_failed, "reloads that were refused for a mistake in a file")
+    X(reloads_failed, "reloads that were refused for a mistake in a file")                             \
+    X(registry_changes, "rows of the registry's database that were read again for a change")           \
+    X(registry_rows_refused, "rows of the registry's database that were left out for a mistake")
 
 struct counters {
 #define COUNTER_FIELD(name, help) uint64_t name;

@@ -1,7 +1,8 @@
 /* Who may switch what: an immutable snapshot of users, sessions and trackers.
  *
  * It is built once (registry_new, registry_add_*), from a file or a database, and then only read. Users come before
- * their sessions and trackers. */
+ * their sessions and trackers. The next one may be a copy of it with some changes: registry_copy, registry_put_*,
+ * registry_remove_*. */
 #ifndef CORE_REGISTRY_H
 #define CORE_REGISTRY_H
 
@@ -61,6 +62,22 @@ void registry_free(struct registry *r); /* takes NULL */
 int registry_add_user(struct registry *r, const struct registry_user *user);
 int registry_add_session(struct registry *r, const struct registry_session *session);
 int registry_add_tracker(struct registry *r, const struct registry_entry *entry, const char *model);
+
+/* A copy to be changed; what it was made of is read all the while. */
+struct registry *registry_copy(const struct registry *r);
+
+/* As registry_add_*, or in place of the one with this id or hash. */
+int registry_put_user(struct registry *r, const struct registry_user *user);
+int registry_put_session(struct registry *r, const struct registry_session *session);
+int registry_put_tracker(struct registry *r, const struct registry_entry *entry, const char *model);
+
+/* False: it was not there. Others may have moved. */
+bool registry_remove_user(struct registry *r, int32_t id);
+bool registry_remove_session(struct registry *r, const struct digest *hash_sha256);
+bool registry_remove_tracker(struct registry *r, int32_t id);
+
+/* After the removal of users: takes out the sessions and trackers that were theirs. */
+void registry_remove_orphans(struct registry *r);
 
 /* NULL where there is none. */
 const struct registry_user *registry_find_user(const struct registry *r, int32_t id);

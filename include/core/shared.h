@@ -32,6 +32,7 @@ enum shared_script {
     SHARED_ALIVE, /* from here on not the engine's questions */
     SHARED_HEIR,
     SHARED_LEAVE,
+    SHARED_NAMES,
     SHARED_SCRIPT_COUNT,
 };
 
@@ -90,6 +91,7 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
 
 struct shared_totals {
     bool is_up;
+    bool is_ready;   /* new requests may come */
     bool is_merging; /* what it may have lost is not all there yet */
     unsigned peers; /* instances, this one too; 0: not known */
     size_t asked;   /* questions without an answer */

@@ -57,6 +57,9 @@ void store_release(struct store *s); /* frees what it still holds */
  * p->code says what the checks found: 0, or a refusal, which is remembered for redeliveries. */
 void store_submit(struct store *s, struct pending *p, uint64_t now_ms);
 
+/* It is the redelivery of one that was refused here. */
+bool store_was_refused(const struct store *s, const struct pending *p);
+
 /* In `submitted`, of a request that has its place in the lane: its turn comes before store_submit returns. */
 bool store_gives_turn(const struct store *s, const struct pending *p);
 

@@ -8,6 +8,7 @@
 #include "edge/conf_file.h"
 #include "edge/mqtt.h"
 #include "edge/redis.h"
+#include "edge/registry_postgres.h"
 
 struct config_broker {
     struct conf_texts url;
@@ -35,6 +36,22 @@ struct config_tls {
     const char *key_password;
     const char *key_password_file;
     bool verify;
+};
+
+struct config_registry {
+    const char *source;
+    const char *path;
+    const char *conninfo;
+    const char *conninfo_file;
+    const char *users_query;
+    const char *sessions_query;
+    const char *trackers_query;
+    const char *channel;
+    uint32_t timeout_s;
+    uint32_t reconnect_min_ms;
+    uint32_t reconnect_max_ms;
+    uint32_t changes_max;
+    uint32_t refresh_s;
 };
 
 struct config_engine {
@@ -106,6 +123,7 @@ struct config {
     const char *instance;
     struct config_broker broker;
     struct config_tls tls;
+    struct config_registry registry;
     struct config_engine engine;
     struct config_limits limits;
     struct config_http http;
@@ -114,7 +132,9 @@ struct config {
     const char *topic_prefix;
     const char *reply_default;
     uint32_t stats_interval_s;
-    char *registry_path;
+    char *registry_path; /* of source file */
+    bool registry_is_postgres;
+    struct registry_postgres_options registry_options;
     char *profiles_path;
     char *journal_path;
     uint32_t journal_size_mb;
@@ -136,7 +156,7 @@ struct config {
     const char *own_topics[4]; /* of these, without NULL */
 
     struct conf_file *file; /* what the texts are borrowed from */
-    struct buffer secrets[5];
+    struct buffer secrets[6];
     char *tls_paths[3];
 };
 

@@ -8,7 +8,7 @@
 struct world {
     struct config *config;
     struct profiles *profiles;
-    struct registry *registry;
+    struct registry *registry; /* NULL: it comes from a database, which is not asked here */
 };
 
 /* False, nothing in *w, and the mistakes say why: all of them. */

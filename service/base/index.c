@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/duplicate.h"
 #include "base/mix.h"
 
 /* Linear probing at a load of at most 5/8, for every probe beyond the first costs a look at another thing. Removal
@@ -93,6 +94,14 @@ void index_remove(struct index *x, uint32_t number, index_key_fn *key_of, const 
     }
     x->slots[hole] = 0;
     x->count--;
+}
+
+struct index index_copy(const struct index *x)
+{
+    struct index copy = *x;
+
+    copy.slots = duplicate(x->slots, x->size * sizeof *copy.slots, x->size * sizeof *copy.slots);
+    return copy;
 }
 
 void index_release(struct index *x)

@@ -240,10 +240,13 @@ void engine_refuse(struct engine *e, struct pending *p, enum code code)
  */
 static void submit_shared(struct engine *e, struct pending *p)
 {
-    if (shared_takes(e, p))
+    if (shared_takes(e, p) && !store_was_refused(&e->store, p)) {
         shared_submit(e, p);
-    else
-        engine_refuse(e, p, p->code == CODE_SUCCESS ? CODE_QUEUE_ERROR : p->code);
+        return;
+    }
+    if (p->code == CODE_SUCCESS)
+        p->code = CODE_QUEUE_ERROR;
+    store_submit(&e->store, p, e->now.mono_ms); /* which remembers it for a redelivery */
 }
 
 /* Checks 6 to 17 and the way into the store. */

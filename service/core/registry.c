@@ -1,40 +1,12 @@
-#include "core/registry.h"
+#include "registry_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
 #include "base/check.h"
-#include "base/index.h"
 #include "base/mix.h"
 #include "core/topic.h"
-
-/* Vars and reserved outputs: those of equal ones are kept once. */
-struct settings {
-    uint64_t reserved;
-    uint32_t vars; /* where they are among the texts */
-    bool has_reserved;
-};
-
-/* Each kind of thing is in one array, and is found by an index of numbers into it, from 1. */
-struct registry {
-    struct registry_user *users;
-    struct registry_session *sessions;
-    struct registry_tracker *trackers;
-    struct settings *settings; /* number 0: no vars, and reserved is what the profile says */
-    char **models;
-    size_t user_count;
-    size_t session_count;
-    size_t tracker_count;
-    size_t settings_count;
-    size_t model_count;
-    struct index users_by_id;
-    struct index sessions_by_hash;
-    struct index trackers_by_id;
-    struct index trackers_by_device;
-    struct index settings_by_content;
-    struct buffer texts; /* NUL-terminated device_ids and lists of vars; an empty one is at 0 */
-};
 
 /* --- building --- */
 
@@ -46,11 +18,6 @@ static void *grown(void *list, size_t count, size_t item_size)
     list = realloc(list, (count ? count * 2 : 1) * item_size);
     CHECK(list);
     return list;
-}
-
-static const char *text_at(const struct registry *r, uint32_t at)
-{
-    return (const char *)r->texts.data + at;
 }
 
 struct registry *registry_new(void)
@@ -100,25 +67,25 @@ static uint64_t key_of_hash(const struct digest *digest)
     return key;
 }
 
-static uint64_t user_key(const void *ctx, uint32_t number)
+uint64_t registry_user_key(const void *ctx, uint32_t number)
 {
     return (uint64_t)((const struct registry *)ctx)->users[number - 1].id;
 }
 
-static uint64_t session_key(const void *ctx, uint32_t number)
+uint64_t registry_session_key(const void *ctx, uint32_t number)
 {
     return key_of_hash(&((const struct registry *)ctx)->sessions[number - 1].hash_sha256);
 }
 
-static uint64_t tracker_key(const void *ctx, uint32_t number)
+uint64_t registry_tracker_key(const void *ctx, uint32_t number)
 {
     return (uint64_t)((const struct registry *)ctx)->trackers[number - 1].id;
 }
 
-static uint64_t device_key(const void *ctx, uint32_t number)
+uint64_t registry_device_key(const void *ctx, uint32_t number)
 {
     const struct registry *r = ctx;
-    const char *device_id = text_at(r, r->trackers[number - 1].device_id);
+    const char *device_id = registry_text_at(r, r->trackers[number - 1].device_id);
 
     return key_of_text(device_id, strlen(device_id), 0);
 }
@@ -129,7 +96,7 @@ int registry_add_user(struct registry *r, const struct registry_user *user)
         return -EEXIST;
     r->users = grown(r->users, r->user_count, sizeof *r->users);
     r->users[r->user_count++] = *user;
-    index_put(&r->users_by_id, (uint32_t)r->user_count, user_key, r);
+    index_put(&r->users_by_id, (uint32_t)r->user_count, registry_user_key, r);
     return 0;
 }
 
@@ -141,7 +108,7 @@ static int by_number(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static int32_t *sorted(const int32_t *numbers, size_t count)
+int32_t *registry_sorted(const int32_t *numbers, size_t count)
 {
     int32_t *copy = count ? malloc(count * sizeof *copy) : NULL;
 
@@ -157,12 +124,12 @@ int registry_add_session(struct registry *r, const struct registry_session *sess
 {
     if (!registry_find_user(r, session->user_id))
         return -ENOENT;
-    if (index_find(&r->sessions_by_hash, key_of_hash(&session->hash_sha256), session_key, r))
+    if (index_find(&r->sessions_by_hash, key_of_hash(&session->hash_sha256), registry_session_key, r))
         return -EEXIST;
     r->sessions = grown(r->sessions, r->session_count, sizeof *r->sessions);
     r->sessions[r->session_count] = *session;
-    r->sessions[r->session_count++].trackers = sorted(session->trackers, session->tracker_count);
-    index_put(&r->sessions_by_hash, (uint32_t)r->session_count, session_key, r);
+    r->sessions[r->session_count++].trackers = registry_sorted(session->trackers, session->tracker_count);
+    index_put(&r->sessions_by_hash, (uint32_t)r->session_count, registry_session_key, r);
     return 0;
 }
 
@@ -194,7 +161,7 @@ static uint32_t put_text(struct registry *r, const char *text, size_t size)
     return (uint32_t)at;
 }
 
-static size_t vars_size(const char *vars)
+size_t registry_vars_size(const char *vars)
 {
     const char *at = vars;
 
@@ -209,17 +176,18 @@ static uint64_t settings_key(const void *ctx, uint32_t number)
 {
     const struct registry *r = ctx;
     const struct settings *s = &r->settings[number];
-    const char *vars = text_at(r, s->vars);
+    const char *vars = registry_text_at(r, s->vars);
 
-    return key_of_text(vars, vars_size(vars), 1 + s->has_reserved) ^ mix(s->reserved);
+    return key_of_text(vars, registry_vars_size(vars), 1 + s->has_reserved) ^ mix(s->reserved);
 }
 
 static bool settings_equal(const struct registry *r, const struct settings *a, const struct settings *b)
 {
-    size_t size = vars_size(text_at(r, a->vars));
+    size_t size = registry_vars_size(registry_text_at(r, a->vars));
 
-    return a->has_reserved == b->has_reserved && a->reserved == b->reserved && size == vars_size(text_at(r, b->vars)) &&
-           memcmp(text_at(r, a->vars), text_at(r, b->vars), size) == 0;
+    return a->has_reserved == b->has_reserved && a->reserved == b->reserved &&
+           size == registry_vars_size(registry_text_at(r, b->vars)) &&
+           memcmp(registry_text_at(r, a->vars), registry_text_at(r, b->vars), size) == 0;
 }
 
 /* Puts them at the end of the list, and takes them away again where the same are there already. */
@@ -234,7 +202,7 @@ static uint32_t settings_number(struct registry *r, const struct registry_entry 
         return 0;
     r->settings = grown(r->settings, r->settings_count, sizeof *r->settings);
     r->settings[number] = (struct settings){
-        .vars = put_text(r, vars, vars_size(vars)),
+        .vars = put_text(r, vars, registry_vars_size(vars)),
         .has_reserved = entry->has_reserved,
         .reserved = entry->has_reserved ? entry->reserved : 0,
     };
@@ -249,39 +217,55 @@ static uint32_t settings_number(struct registry *r, const struct registry_entry 
     return number;
 }
 
-static void index_tracker(struct registry *r, uint32_t number)
+void registry_index_device(struct registry *r, uint32_t number)
 {
-    index_put(&r->trackers_by_id, number, tracker_key, r);
-    if (!index_find(&r->trackers_by_device, device_key(r, number), device_key, r))
-        index_put(&r->trackers_by_device, number, device_key, r);
+    if (index_find(&r->trackers_by_device, registry_device_key(r, number), registry_device_key, r))
+        r->devices_shared++;
+    else
+        index_put(&r->trackers_by_device, number, registry_device_key, r);
 }
 
-int registry_add_tracker(struct registry *r, const struct registry_entry *entry, const char *model)
+int registry_make_tracker(struct registry *r, const struct registry_entry *entry, const char *model,
+                          const struct registry_tracker *before, struct registry_tracker *tracker)
 {
-    struct registry_tracker tracker = {
+    size_t id_size = strlen(entry->device_id) + 1;
+    int e;
+
+    *tracker = (struct registry_tracker){
         .id = entry->id,
         .user_id = entry->user_id,
         .outputs = entry->outputs,
         .blocked = entry->blocked,
         .clone = entry->clone,
     };
-    size_t id_size = strlen(entry->device_id) + 1;
-    int e;
-
     if (!registry_find_user(r, entry->user_id))
         return -ENOENT;
-    if (registry_find_tracker(r, entry->id))
-        return -EEXIST;
-    if (r->texts.len + id_size + vars_size(entry->vars ? entry->vars : "") > UINT32_MAX)
+    if (r->texts.len + id_size + registry_vars_size(entry->vars ? entry->vars : "") > UINT32_MAX)
         return -ENOSPC;
-    e = model_index(r, model, &tracker.model);
+    e = model_index(r, model, &tracker->model);
     if (e < 0)
         return e;
-    tracker.device_id = put_text(r, entry->device_id, id_size);
-    tracker.settings = settings_number(r, entry);
+    tracker->device_id = before && strcmp(registry_device_id(r, before), entry->device_id) == 0
+                             ? before->device_id
+                             : put_text(r, entry->device_id, id_size);
+    tracker->settings = settings_number(r, entry);
+    return 0;
+}
+
+int registry_add_tracker(struct registry *r, const struct registry_entry *entry, const char *model)
+{
+    struct registry_tracker tracker;
+    int e;
+
+    if (registry_find_tracker(r, entry->id) && registry_find_user(r, entry->user_id))
+        return -EEXIST;
+    e = registry_make_tracker(r, entry, model, NULL, &tracker);
+    if (e < 0)
+        return e;
     r->trackers = grown(r->trackers, r->tracker_count, sizeof *r->trackers);
     r->trackers[r->tracker_count++] = tracker;
-    index_tracker(r, (uint32_t)r->tracker_count);
+    index_put(&r->trackers_by_id, (uint32_t)r->tracker_count, registry_tracker_key, r);
+    registry_index_device(r, (uint32_t)r->tracker_count);
     return 0;
 }
 
@@ -289,14 +273,14 @@ int registry_add_tracker(struct registry *r, const struct registry_entry *entry,
 
 const struct registry_user *registry_find_user(const struct registry *r, int32_t id)
 {
-    uint32_t number = index_find(&r->users_by_id, (uint64_t)id, user_key, r);
+    uint32_t number = index_find(&r->users_by_id, (uint64_t)id, registry_user_key, r);
 
     return number ? &r->users[number - 1] : NULL;
 }
 
 const struct registry_session *registry_find_session(const struct registry *r, const struct digest *hash_sha256)
 {
-    uint32_t number = index_find(&r->sessions_by_hash, key_of_hash(hash_sha256), session_key, r);
+    uint32_t number = index_find(&r->sessions_by_hash, key_of_hash(hash_sha256), registry_session_key, r);
     const struct registry_session *found = number ? &r->sessions[number - 1] : NULL;
 
     return found && memcmp(&found->hash_sha256, hash_sha256, sizeof *hash_sha256) == 0 ? found : NULL;
@@ -304,7 +288,7 @@ const struct registry_session *registry_find_session(const struct registry *r, c
 
 const struct registry_tracker *registry_find_tracker(const struct registry *r, int32_t id)
 {
-    uint32_t number = index_find(&r->trackers_by_id, (uint64_t)id, tracker_key, r);
+    uint32_t number = index_find(&r->trackers_by_id, (uint64_t)id, registry_tracker_key, r);
 
     return number ? &r->trackers[number - 1] : NULL;
 }
@@ -312,7 +296,7 @@ const struct registry_tracker *registry_find_tracker(const struct registry *r, i
 const struct registry_tracker *registry_find_device(const struct registry *r, struct bytes device_id)
 {
     uint64_t key = key_of_text(device_id.data, device_id.len, 0);
-    uint32_t number = index_find(&r->trackers_by_device, key, device_key, r);
+    uint32_t number = index_find(&r->trackers_by_device, key, registry_device_key, r);
     const struct registry_tracker *found = number ? &r->trackers[number - 1] : NULL;
 
     return found && bytes_equal_text(device_id, registry_device_id(r, found)) ? found : NULL;
@@ -320,12 +304,12 @@ const struct registry_tracker *registry_find_device(const struct registry *r, st
 
 const char *registry_device_id(const struct registry *r, const struct registry_tracker *tracker)
 {
-    return text_at(r, tracker->device_id);
+    return registry_text_at(r, tracker->device_id);
 }
 
 const char *registry_vars(const struct registry *r, const struct registry_tracker *tracker)
 {
-    return text_at(r, r->settings[tracker->settings].vars);
+    return registry_text_at(r, r->settings[tracker->settings].vars);
 }
 
 bool registry_reserved(const struct registry *r, const struct registry_tracker *tracker, uint64_t *reserved)

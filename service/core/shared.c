@@ -132,11 +132,16 @@ void engine_shared_down(struct engine *e, struct instant now)
     e->shared->next_sweep_ms = 0;
 }
 
+static bool is_ready(const struct shared *s)
+{
+    return s->is_up && !s->is_merging && s->clock_at_ms && has_ids(s);
+}
+
 bool shared_is_open(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s->is_up && !s->is_merging && s->clock_at_ms && has_ids(s) && s->ask_count < s->options.asks_max - s->options.asks_max / ROOM_FOR_ENDINGS &&
+    return is_ready(s) && s->ask_count < s->options.asks_max - s->options.asks_max / ROOM_FOR_ENDINGS &&
            s->pending < e->config->store.pending_max;
 }
 
@@ -153,7 +158,7 @@ struct shared_totals engine_shared_totals(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s ? (struct shared_totals){s->is_up, s->is_merging, s->peers, s->ask_count, s->pending} : (struct shared_totals){0};
+    return s ? (struct shared_totals){s->is_up, is_ready(s), s->is_merging, s->peers, s->ask_count, s->pending} : (struct shared_totals){0};
 }
 
 void shared_let_go(struct engine *e, struct pending *p)

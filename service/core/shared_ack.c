@@ -83,6 +83,12 @@ static bool is_in_doubt(const struct pending *p, const struct bytes *flight)
     return !bytes_equal_text(flight[3], "1") && profile_match(p->profile) != MATCH_ID;
 }
 
+/* An ack that the broker hands over again may have ended an earlier command at another instance. */
+static bool names_nothing(const struct pending *p)
+{
+    return profile_match(p->profile) == MATCH_FIFO || profile_match(p->profile) == MATCH_STATE;
+}
+
 /* What the ack has said so far is noted for the next part of it. */
 static void note(struct engine *e, struct ask *flight, struct pending *p, size_t had)
 {
@@ -132,6 +138,11 @@ static void flight_heard(struct engine *e, struct ask *ask, const struct bytes *
 
     if (p && waits_here(e, p->id)) {
         p->state = PENDING_STAGED;
+    } else if (p && ask->heard->message.dup && names_nothing(p)) {
+        shared_let_go(e, p);
+        engine_stray_ack(e, &ask->heard->message, ask->tracker_id, 0);
+        ask_end(e, ask);
+        return;
     } else if (p && is_in_doubt(p, flight)) {
         wait_or_ignore(e, ask, p);
         return;

@@ -308,6 +308,7 @@ static void make_args(struct engine *e, const struct ask *ask, struct args *a)
     case SHARED_ALIVE:
     case SHARED_HEIR:
     case SHARED_LEAVE:
+    case SHARED_NAMES:
     case SHARED_SCRIPT_COUNT:
         break;
     }

@@ -234,6 +234,13 @@ void store_submit(struct store *s, struct pending *p, uint64_t now_ms)
     lane_pump(s, lane);
 }
 
+bool store_was_refused(const struct store *s, const struct pending *p)
+{
+    const struct seen *seen = find_same(s, p);
+
+    return seen && seen->state == SEEN_REFUSED;
+}
+
 bool store_gives_turn(const struct store *s, const struct pending *p)
 {
     const struct lane *lane = p->tracker->lane;

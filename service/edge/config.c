@@ -17,8 +17,6 @@ static const char default_listen[] = "127.0.0.1:9108";
 struct raw {
     const char *instance;
     const struct conf_node *sections[11]; /* in the order of the section table below */
-    const char *registry_source;
-    const char *registry_path;
     const char *profiles_path;
     const char *journal_path;
     uint32_t journal_size_mb;
@@ -90,8 +88,19 @@ static const struct conf_key topics_keys[] = {
 };
 
 static const struct conf_key registry_keys[] = {
-    {"source", CONF_TEXT, offsetof(struct raw, registry_source), false, 0, 0},
-    {"path", CONF_TEXT, offsetof(struct raw, registry_path), false, 0, 0},
+    TEXT(config_registry, source),
+    TEXT(config_registry, path),
+    TEXT(config_registry, conninfo),
+    TEXT(config_registry, conninfo_file),
+    TEXT(config_registry, users_query),
+    TEXT(config_registry, sessions_query),
+    TEXT(config_registry, trackers_query),
+    TEXT(config_registry, channel),
+    KEY(CONF_UINT, config_registry, timeout_s, 1, 3600),
+    KEY(CONF_UINT, config_registry, reconnect_min_ms, 10, 60000),
+    KEY(CONF_UINT, config_registry, reconnect_max_ms, 10, 600000),
+    KEY(CONF_UINT, config_registry, changes_max, 1, MILLION),
+    KEY(CONF_UINT, config_registry, refresh_s, 0, YEAR_S),
     {NULL, CONF_TEXT, 0, false, 0, 0},
 };
 
@@ -232,7 +241,7 @@ static void read_sections(struct reading *r)
     } sections[] = {
         {"broker", broker_keys, &c->broker},
         {"topics", topics_keys, c},
-        {"registry", registry_keys, raw},
+        {"registry", registry_keys, &c->registry},
         {"profiles", profiles_keys, raw},
         {"engine", engine_keys, &c->engine},
         {"limits", limits_keys, &c->limits},
@@ -368,8 +377,6 @@ static void check_texts(struct reading *r)
     r->c->journal_sync = strcmp(r->raw.journal_sync, "batch") == 0;
     if (!r->c->journal_sync && strcmp(r->raw.journal_sync, "none") != 0)
         mistake(r, "journal.sync", "must be none or batch");
-    if (strcmp(r->raw.registry_source, "file") != 0)
-        mistake(r, "registry.source", "must be file");
 }
 
 static void check_redis(struct reading *r)
@@ -398,6 +405,29 @@ static void check_state(struct reading *r)
         check_redis(r);
     else if (strcmp(source, "memory") != 0)
         mistake(r, "state.source", "must be memory or redis");
+}
+
+/* The channel goes into a statement as it stands. */
+static bool is_channel(const char *name)
+{
+    enum { CHANNEL_MAX = 63 };
+    size_t len = strlen(name);
+
+    return len > 0 && len <= CHANNEL_MAX &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static void check_registry(struct reading *r)
+{
+    const struct config_registry *registry = &r->c->registry;
+
+    r->c->registry_is_postgres = strcmp(registry->source, "postgres") == 0;
+    if (!r->c->registry_is_postgres && strcmp(registry->source, "file") != 0)
+        mistake(r, "registry.source", "must be file or postgres");
+    if (!is_channel(registry->channel))
+        mistake(r, "registry.channel", "must be a name of letters, digits and _");
+    if (registry->reconnect_max_ms < registry->reconnect_min_ms)
+        mistake(r, "registry.reconnect_max_ms", "is below registry.reconnect_min_ms");
 }
 
 static void check_http(struct reading *r)
@@ -450,6 +480,7 @@ static void read_secrets(struct reading *r)
         {"OUTPUTD_BROKER_TLS_KEY_PASSWORD", c->tls.key_password_file, &c->tls.key_password},
         {"OUTPUTD_STATE_USERNAME", c->state.username_file, &c->state.username},
         {"OUTPUTD_STATE_PASSWORD", c->state.password_file, &c->state.password},
+        {"OUTPUTD_REGISTRY_CONNINFO", c->registry.conninfo_file, &c->registry.conninfo},
     };
 
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
@@ -494,6 +525,23 @@ static void make_mqtt_options(struct config *c)
         .keep_alive_s = (int)c->broker.keep_alive_s,
         .connect_timeout_s = (int)c->broker.connect_timeout_s,
         .tls = {c->tls.ca_file, c->tls.cert_file, c->tls.key_file, given(c->tls.key_password), c->tls.verify},
+    };
+}
+
+static void make_registry_options(struct config *c)
+{
+    c->registry_options = (struct registry_postgres_options){
+        .conninfo = c->registry.conninfo,
+        .queries = {[REGISTRY_USERS] = c->registry.users_query,
+                    [REGISTRY_SESSIONS] = c->registry.sessions_query,
+                    [REGISTRY_TRACKERS] = c->registry.trackers_query},
+        .channel = c->registry.channel,
+        .timeout_s = c->registry.timeout_s,
+        .reconnect_min_ms = c->registry.reconnect_min_ms,
+        .reconnect_max_ms = c->registry.reconnect_max_ms,
+        .changes_max = c->registry.changes_max,
+        .refresh_s = c->registry.refresh_s,
+        .topic_prefix = c->topic_prefix,
     };
 }
 
@@ -615,6 +663,20 @@ static void set_defaults(struct reading *r)
     };
     conf_read_value("mqtt://127.0.0.1:1883", &broker_keys[0], &c->broker);
     c->tls.verify = true;
+    c->registry = (struct config_registry){
+        .source = "file",
+        .path = "registry.cfg",
+        .conninfo = "",
+        .users_query = "SELECT id, blocked FROM users",
+        .sessions_query = "SELECT hash_sha256, user_id, master, rights, trackers, expires_at FROM sessions",
+        .trackers_query = "SELECT id, user_id, model, device_id, outputs, blocked, clone, reserved_outputs, vars "
+                          "FROM trackers",
+        .channel = "outputd_registry",
+        .timeout_s = 30,
+        .reconnect_min_ms = 100,
+        .reconnect_max_ms = 5000,
+        .changes_max = 10000,
+    };
     c->engine = (struct config_engine){
         .ack_timeout_ms = 10000,
         .quarantine_ms = 5000,
@@ -652,8 +714,6 @@ static void set_defaults(struct reading *r)
     c->stats_interval_s = 5;
     r->raw = (struct raw){
         .instance = "outputd-1",
-        .registry_source = "file",
-        .registry_path = "registry.cfg",
         .profiles_path = "profiles",
         .journal_path = "/var/lib/outputd",
         .journal_size_mb = 256,
@@ -678,7 +738,7 @@ static void check_all(struct reading *r)
     struct config *c = r->c;
 
     c->instance = r->raw.instance;
-    c->registry_path = conf_resolve(r->path, r->raw.registry_path);
+    c->registry_path = conf_resolve(r->path, c->registry.path);
     c->profiles_path = conf_resolve(r->path, r->raw.profiles_path);
     c->journal_path = conf_resolve(r->path, r->raw.journal_path);
     c->journal_size_mb = r->raw.journal_size_mb;
@@ -686,6 +746,7 @@ static void check_all(struct reading *r)
     c->audit_topic = is_given(c->audit.topic) ? audit_topic_of(c) : NULL;
     check_broker(r);
     check_texts(r);
+    check_registry(r);
     check_http(r);
     check_audit(r);
     check_reply_default(r);
@@ -711,6 +772,7 @@ struct config *config_read(const char *path, struct mistakes *mistakes)
     make_engine_config(r.c);
     make_audit_options(r.c);
     make_redis_options(r.c);
+    make_registry_options(r.c);
     return r.c;
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "core/template.h"
+#include "edge/registry_check.h"
 
 struct reading {
     struct conf_file *file;
@@ -159,41 +159,16 @@ static void read_vars(struct reading *r, const struct conf_node *vars, struct bu
     buffer_put_u8(out, '\0');
 }
 
-static void check_against_profile(struct reading *r, const struct conf_node *node, const struct registry_entry *tracker,
+static void check_against_profile(struct reading *r, const struct conf_node *node, struct registry_entry *tracker,
                                   const char *model)
 {
-    const struct profile *profile = profiles_by_model(r->profiles, model);
-    struct template_input input = {
-        .tracker_id = tracker->id,
-        .device_id = bytes_of_text(tracker->device_id),
-        .vars = tracker->vars,
-        .outputs = tracker->outputs,
-    };
     struct buffer why = {0};
 
-    if (!profile)
-        return;
-    if (input.outputs == 0)
-        input.outputs = (uint8_t)profile_outputs(profile, &input);
-    if (!profile_check(profile, &input, &why)) {
+    if (!registry_check(r->profiles, tracker, model, &why)) {
         conf_mistake(r->file, node, "%.*s", (int)why.len, (const char *)why.data);
-        r->good = false;
-    } else if (input.outputs == 0) {
-        conf_mistake(r->file, node, "outputs is missing: model %s has no number of its own", model);
         r->good = false;
     }
     buffer_release(&why);
-}
-
-/* A device's own settings may say how many outputs it has; `outputs` of the tracker comes first. */
-static uint8_t outputs_in(const char *vars)
-{
-    struct bytes text = template_var(vars, "outputs", strlen("outputs"));
-    uint64_t outputs = 0;
-
-    for (size_t i = 0; i < text.len && i < 3; i++)
-        outputs = text.data[i] >= '0' && text.data[i] <= '9' ? outputs * 10 + text.data[i] - '0' : 1000;
-    return outputs <= REGISTRY_OUTPUTS_MAX ? (uint8_t)outputs : 0;
 }
 
 static void add_tracker(struct reading *r, const struct conf_node *node, const void *out)
@@ -217,8 +192,6 @@ static void add_tracker(struct reading *r, const struct conf_node *node, const v
     text_is_safe(r, node, "model", raw->model);
     read_vars(r, raw->vars, &vars);
     tracker.vars = (const char *)vars.data;
-    if (tracker.outputs == 0)
-        tracker.outputs = outputs_in(tracker.vars);
     check_against_profile(r, node, &tracker, raw->model);
     if (r->good)
         e = registry_add_tracker(r->registry, &tracker, raw->model);

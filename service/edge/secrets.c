@@ -31,6 +31,15 @@ static bool has_text(const struct config *c, const char *key)
     return text && *text;
 }
 
+/* password=…, or a URI with user:password@. */
+static bool has_password(const char *conninfo)
+{
+    const char *scheme = strstr(conninfo, "://");
+    const char *at = scheme ? strchr(scheme, '@') : NULL;
+
+    return strstr(conninfo, "password") || (at && memchr(scheme + 3, ':', (size_t)(at - scheme - 3)));
+}
+
 void secrets_warn(const struct config *c, const char *config_path)
 {
     if (has_text(c, "broker.password"))
@@ -39,6 +48,9 @@ void secrets_warn(const struct config *c, const char *config_path)
         warn(config_path, "broker.tls.key_password");
     if (has_text(c, "state.password"))
         warn(config_path, "state.password");
+    if (has_text(c, "registry.conninfo") && has_password(conf_text(conf_find(c->file, "registry.conninfo"))))
+        warn(config_path, "registry.conninfo");
+    warn_of_named(config_path, c->registry.conninfo_file, "registry.conninfo_file");
     warn_of_named(config_path, c->broker.password_file, "broker.password_file");
     warn_of_named(config_path, c->tls.key_password_file, "broker.tls.key_password_file");
     warn_of_named(config_path, c->state.password_file, "state.password_file");

@@ -109,8 +109,8 @@ static int open_service(struct service *s)
     log_set_level(s->first->log_level);
     log_set_json(s->first->log_json);
     log_write(LOG_INFO, "starting", LOG_TEXT("version", outputd_version), LOG_TEXT("instance", s->first->instance),
-              LOG_INT("users", registry_user_count(w.registry)),
-              LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
+              LOG_INT("users", w.registry ? registry_user_count(w.registry) : 0),
+              LOG_INT("trackers", w.registry ? registry_tracker_count(w.registry) : 0), LOG_INT("profiles", profiles_count(w.profiles)));
     privileges_report();
     secrets_warn(s->first, s->config_path);
     turn_make_engine(s, life_first_id(s));
@@ -129,7 +129,7 @@ static int open_service(struct service *s)
         log_write(LOG_WARNING, "the last turn was not written to its end, and never counted",
                   LOG_INT("bytes", journal_torn_bytes(s->journal)));
     s->alive_wall_ms = journal_file_touched_ms(s->journal_file);
-    if (!open_audit(s))
+    if (!open_audit(s) || !registry_open(s))
         return -EIO;
     return life_recover(s);
 }
@@ -139,6 +139,7 @@ static void close_service(struct service *s)
     http_stop(s);
     metrics_release(&s->metrics);
     supervisor_close(&s->supervised.supervisor);
+    registry_close(s); /* before what it reads of */
     files_close(s);
     heir_free(s);
     mqtt_free(s->mqtt);
@@ -222,11 +223,12 @@ static bool wait_for_work(const struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
-        {.fd = shared_is_held(s) ? -1 : mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
+        {.fd = shared_is_held(s) || shared_is_awaited(s) ? -1 : mqtt_fd(s->mqtt), .events = mqtt_events(s->mqtt)},
         {.fd = shared_fd(s), .events = shared_events(s)},
-        {.fd = shared_is_held(s) ? -1 : heir_fd(s), .events = POLLIN},
+        {.fd = shared_is_held(s) || shared_is_awaited(s) ? -1 : heir_fd(s), .events = POLLIN},
         {.fd = files_fd(s), .events = POLLIN},
         {.fd = http_fd(s), .events = POLLIN},
+        {.fd = registry_fd(s), .events = POLLIN},
     };
 
     return poll(fds, sizeof fds / sizeof *fds, supervised_wait_ms(s)) > 0 && fds[0].revents;

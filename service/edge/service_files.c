@@ -12,7 +12,8 @@ enum { WATCH_EVERY_MS = 500 };
 
 void print_mistakes(const struct mistakes *m)
 {
-    fwrite(m->text.data, 1, m->text.len, stderr);
+    if (m->text.len)
+        fwrite(m->text.data, 1, m->text.len, stderr);
     fflush(stderr);
 }
 
@@ -49,6 +50,8 @@ static bool registry_changed(const struct service *s)
 {
     struct stat now;
 
+    if (s->registry)
+        return false; /* it comes from a database */
     if (stat(s->current->registry_path, &now) < 0)
         return false; /* being replaced: look again */
     return now.st_ino != s->registry_stat.st_ino || now.st_size != s->registry_stat.st_size ||
@@ -63,6 +66,7 @@ static bool registry_changed(const struct service *s)
 struct reload {
     struct errand errand;
     bool is_whole; /* a signal asked: configuration and profiles, too */
+    bool is_asked; /* the database's thread makes the rules, of the profiles */
     bool is_taken; /* what is in it is to be let go */
     const char *config_path;
     const struct config *first;
@@ -82,12 +86,15 @@ static void read_whole(struct reload *r)
     struct registry *registry = NULL;
 
     r->config = config_read(r->config_path, &r->mistakes);
-    if (r->config) {
+    if (r->config)
         profiles = profile_folder_read(r->config->profiles_path, r->first->topic_prefix, &r->mistakes);
+    if (r->config && !r->first->registry_is_postgres)
         registry = registry_file_read(r->config->registry_path, profiles, &r->mistakes);
-    }
     if (r->mistakes.count == 0) {
-        rules_make(&r->rules, registry, profiles, r->first->topic_prefix);
+        if (r->first->registry_is_postgres)
+            r->rules.profiles = profiles;
+        else
+            rules_make(&r->rules, registry, profiles, r->first->topic_prefix);
         return;
     }
     registry_free(registry);
@@ -162,6 +169,13 @@ static bool audit_is_other(const struct audit_options *a, const struct audit_opt
            a->refused_max_per_s != b->refused_max_per_s;
 }
 
+static bool registry_is_other(const struct config_registry *a, const struct config_registry *b)
+{
+    return is_other(a->source, b->source) || is_other(a->conninfo, b->conninfo) || is_other(a->channel, b->channel) ||
+           is_other(a->users_query, b->users_query) || is_other(a->sessions_query, b->sessions_query) ||
+           is_other(a->trackers_query, b->trackers_query);
+}
+
 /* What changed in the files that only a restart brings in. */
 static void warn_of_restart(const struct service *s)
 {
@@ -172,8 +186,11 @@ static void warn_of_restart(const struct service *s)
         strcmp(a->topic_prefix, b->topic_prefix) != 0 || strcmp(a->journal_path, b->journal_path) != 0 ||
         a->journal_sync != b->journal_sync || a->http.api != b->http.api || a->http.console != b->http.console ||
         strcmp(a->http.listen, b->http.listen) != 0 || strcmp(a->broker.share_group, b->broker.share_group) != 0 ||
-        audit_is_other(&a->audit_options, &b->audit_options))
-        log_write(LOG_WARNING, "restart needed", LOG_TEXT("for", "instance, broker, topics, journal, audit and http"));
+        is_other(a->state.source, b->state.source) || is_other(a->state.url, b->state.url) ||
+        is_other(a->state.prefix, b->state.prefix) || a->state.lease_ms != b->state.lease_ms ||
+        audit_is_other(&a->audit_options, &b->audit_options) || registry_is_other(&a->registry, &b->registry))
+        log_write(LOG_WARNING, "restart needed",
+                  LOG_TEXT("for", "instance, broker, topics, registry, journal, audit and http"));
 }
 
 /* The topics that the service lives on stay as they were. */
@@ -187,14 +204,21 @@ static void keep_topics(struct service *s)
     config->own_topic_count = s->first->engine_config.own_topic_count;
 }
 
+static void log_taken(const char *event, const struct rules *rules)
+{
+    const struct registry *registry = rules->registry; /* NULL: its database was never there */
+
+    log_write(LOG_INFO, event, LOG_INT("users", registry ? registry_user_count(registry) : 0),
+              LOG_INT("sessions", registry ? registry_session_count(registry) : 0),
+              LOG_INT("trackers", registry ? registry_tracker_count(registry) : 0),
+              LOG_INT("profiles", profiles_count(rules->profiles)));
+}
+
 static void take_whole(struct service *s, struct reload *r)
 {
     struct config *before = s->current;
 
-    log_write(LOG_INFO, "reloaded", LOG_INT("users", registry_user_count(r->rules.registry)),
-              LOG_INT("sessions", registry_session_count(r->rules.registry)),
-              LOG_INT("trackers", registry_tracker_count(r->rules.registry)),
-              LOG_INT("profiles", profiles_count(r->rules.profiles)));
+    log_taken("reloaded", &r->rules);
     s->current = r->config;
     keep_topics(s);
     engine_take(s->engine, &s->current->engine_config, &r->rules);
@@ -208,22 +232,25 @@ static void take_whole(struct service *s, struct reload *r)
 }
 
 /* Other trackers may need other subscriptions; where they do not, nothing is to be held up. */
-static void take_registry(struct service *s, struct reload *r)
+void files_take_rules(struct service *s, struct rules *rules)
 {
     struct buffer before = {0};
     struct buffer after = {0};
     size_t count;
 
-    log_write(LOG_INFO, "registry reloaded", LOG_INT("users", registry_user_count(r->rules.registry)),
-              LOG_INT("sessions", registry_session_count(r->rules.registry)),
-              LOG_INT("trackers", registry_tracker_count(r->rules.registry)));
     engine_filters(s->engine, &before, &count);
-    engine_take(s->engine, &s->current->engine_config, &r->rules);
+    engine_take(s->engine, &s->current->engine_config, rules);
     engine_filters(s->engine, &after, &count);
     if (!bytes_equal(buffer_bytes(&before), buffer_bytes(&after)))
         link_update_filters(s);
     buffer_release(&before);
     buffer_release(&after);
+}
+
+static void take_registry(struct service *s, struct reload *r)
+{
+    log_taken("registry reloaded", &r->rules);
+    files_take_rules(s, &r->rules);
 }
 
 static void let_go(void *ctx)
@@ -237,6 +264,11 @@ static void take_reload(struct service *s)
 {
     struct reload *r = s->reload;
 
+    if (r->mistakes.count == 0 && s->registry) {
+        r->is_asked = true;
+        registry_ask(s, r->rules.profiles);
+        return;
+    }
     if (r->mistakes.count)
         refuse_reload(s, &r->mistakes);
     else if (r->is_whole)
@@ -259,6 +291,22 @@ static void end_reload(struct service *s)
     mistakes_release(&s->reload->mistakes);
     free(s->reload);
     s->reload = NULL;
+}
+
+void files_take_reload(struct service *s, struct rules *rules)
+{
+    struct reload *r = s->reload;
+
+    CHECK(r && r->is_asked && r->rules.profiles == rules->profiles);
+    r->rules = *rules;
+    take_whole(s, r);
+    engine_counters(s->engine)->reloads++;
+    *rules = r->rules;
+    r->rules = (struct rules){0};
+    profiles_free(rules->profiles); /* commands in flight count them, on this thread */
+    rules->profiles = NULL;
+    r->is_taken = true;
+    end_reload(s);
 }
 
 /* --- what the loop calls --- */

@@ -30,7 +30,7 @@ const char *service_is_not_ready(const struct service *s)
     if (!s->presence_known)
         return "presence has not been read back";
     if (!engine_has_registry(s->engine))
-        return "the registry has not been loaded";
+        return registry_is_missing(s);
     if (s->shared && !shared_is_up(s))
         return "the server of shared state does not answer";
     if (s->journal_down)
@@ -74,8 +74,11 @@ static void write_files(const struct service *s, struct buffer *out)
 {
     const struct journal_totals journal = journal_totals(s->journal);
 
-    metrics_text_family(out, "outputd_registry_age_seconds", "gauge", "Since the registry was last read.");
-    metrics_text_seconds(out, "outputd_registry_age_seconds", NULL, (s->now.mono_ms - s->registry_loaded_ms) * 1000);
+    metrics_text_family(out, "outputd_registry_age_seconds", "gauge", "Since the registry was last read, or its database has last said that it is current.");
+    metrics_text_seconds(out, "outputd_registry_age_seconds", NULL, registry_age_ms(s) * 1000);
+    if (s->registry)
+        metrics_text_gauge(out, "outputd_registry_connected", "1 while the registry's database can be read.",
+                           s->registry_status.is_connected);
     metrics_text_gauge(out, "outputd_journal_up", "1 while the journal can be written and has room.",
                        !s->journal_down && !s->journal_full);
     metrics_text_gauge(out, "outputd_journal_records", "Records that must survive.", journal.records);

@@ -36,8 +36,14 @@ static void answer_healthz(struct service *s, struct http_ask *ask)
 static void answer_readyz(struct service *s, struct http_ask *ask)
 {
     const char *why = service_is_not_ready(s);
+    struct buffer text = {0};
 
-    answer_text(s, ask, why ? 503 : 200, why ? why : "ready");
+    buffer_put_text(&text, why ? why : "ready");
+    if (!why)
+        registry_put_readiness(s, &text);
+    buffer_put_u8(&text, '\0');
+    answer_text(s, ask, why ? 503 : 200, (const char *)text.data);
+    buffer_release(&text);
 }
 
 static void answer_unknown(struct service *s, struct http_ask *ask)

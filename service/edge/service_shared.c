@@ -19,7 +19,10 @@ struct service_shared {
     uint64_t gate; /* what has to be answered before what is held may leave */
     uint64_t sign_ms; /* of life, the last one */
     uint64_t up_ms;   /* since when the server is there */
+    uint64_t missed_ms; /* since when it is not ready for new requests; 0: it is */
     bool has_left;
+    bool is_known; /* to the others: a sign of life was given */
+    struct buffer names; /* of all instances, each with its NUL */
     char run[64];  /* of the server */
     bool is_noted; /* in the journal */
     bool is_restoring;
@@ -86,6 +89,26 @@ static void give_sign(struct service *s)
                  &heir_call);
 }
 
+/* The server may have forgotten who there was. */
+static void tell_names(struct service *s)
+{
+    enum { NAMES_A_CALL = 7 };
+    const struct buffer *names = &s->shared->names;
+    const char *at = (const char *)names->data;
+    const char *end = at + names->len;
+    char lease[24];
+    int len = snprintf(lease, sizeof lease, "%u", s->shared->options.lease_ms);
+
+    while (at < end) {
+        struct bytes args[NAMES_A_CALL] = {bytes_of(lease, (size_t)len)};
+        size_t count = 1;
+
+        for (; at < end && count < NAMES_A_CALL; at += strlen(at) + 1)
+            args[count++] = bytes_of_text(at);
+        call_own(s, SHARED_NAMES, args, count, &last_call);
+    }
+}
+
 void shared_bury(struct service *s, struct bytes dead)
 {
     call_own(s, SHARED_HEIR,
@@ -102,11 +125,19 @@ void shared_leave(struct service *s)
     redis_flush(s->shared->redis, s->now);
 }
 
-/* A COUNT DEAD */
+/* A COUNT DEAD NAME… */
 static void sign_given(struct service *s, const struct bytes *items, size_t count)
 {
-    if (count != 3)
+    struct service_shared *h = s->shared;
+
+    if (count < 3)
         return;
+    h->is_known = true;
+    buffer_clear(&h->names);
+    for (size_t i = 3; i < count; i++) {
+        buffer_put(&h->names, items[i]);
+        buffer_put_u8(&h->names, '\0');
+    }
     engine_shared_peers(s->engine, (unsigned)number_of(items[1]));
     if (items[2].len)
         heir_begin(s, items[2]);
@@ -176,6 +207,7 @@ static void up(void *ctx, const char *run_id)
     snprintf(s->shared->run, sizeof s->shared->run, "%s", run_id ? run_id : "");
     s->shared->is_noted = false;
     s->shared->is_restoring = engine_shared_up(s->engine, bytes_of_text(run_id), s->now);
+    tell_names(s);
     s->shared->restored_kind = 0;
     s->shared->restored_id = 0;
     if (s->shared->is_restoring)
@@ -256,6 +288,7 @@ int shared_open(struct service *s)
     h->redis = redis_new(&s->first->redis_options, h->scripts, SHARED_SCRIPT_COUNT, &handlers);
     if (!h->redis)
         return -1;
+    h->missed_ms = s->now.mono_ms;
     h->options = (struct shared_options){
         .instance = s->first->instance,
         .prefix = s->first->state.prefix,
@@ -271,6 +304,7 @@ void shared_close(struct service *s)
     if (!s->shared)
         return;
     redis_free(s->shared->redis);
+    buffer_release(&s->shared->names);
     free(s->shared);
 }
 
@@ -287,7 +321,27 @@ bool shared_turn(struct service *s)
         restore(s);
     if (redis_is_up(h->redis))
         note_run(s);
+    if (engine_shared_totals(s->engine).is_ready)
+        h->missed_ms = 0;
+    else if (h->missed_ms == 0)
+        h->missed_ms = s->now.mono_ms;
     return h->answered >= h->gate;
+}
+
+/* After a stop of this process the server is there in a moment, and while what it has lost comes back it is there: what
+ * lies in the socket waits for it. What another instance has answered meanwhile is not to be refused by this one. And
+ * none of whom the others have not heard takes a part of the requests: nobody would be its heir. */
+bool shared_is_awaited(const struct service *s)
+{
+    struct shared_totals totals;
+
+    if (!s->shared)
+        return false;
+    totals = engine_shared_totals(s->engine);
+    if (!s->shared->is_known || (totals.is_up && totals.is_merging))
+        return true;
+    return !totals.is_ready &&
+           s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
 }
 
 bool shared_hold(struct service *s)

@@ -1,7 +1,7 @@
 /* The service's inside, shared by its files: service.c (life and signals), service_turn.c (one
  * turn of the loop), service_link.c (the connection),
- * service_files.c (reload), service_report.c (what people see), service_http.c (HTTP), service_metrics.c,
- * service_supervised.c (what the supervisor is told). */
+ * service_files.c (reload), service_registry.c (a registry from a database), service_report.c (what people see),
+ * service_http.c (HTTP), service_metrics.c, service_supervised.c (what the supervisor is told). */
 #ifndef EDGE_SERVICE_STATE_H
 #define EDGE_SERVICE_STATE_H
 
@@ -11,8 +11,10 @@
 #include "edge/journal_file.h"
 #include "edge/metrics.h"
 #include "edge/outbox.h"
+#include "edge/registry_postgres.h"
 #include "edge/supervisor.h"
 #include "edge/world.h"
+#include "registry_post.h"
 
 struct supervised {
     struct supervisor supervisor;
@@ -69,8 +71,10 @@ struct service {
     /* files */
     struct stat registry_stat;
     uint64_t registry_checked_ms;
-    bool reload_wanted;    /* by a signal */
-    struct reload *reload; /* the one that is under way, or NULL */
+    bool reload_wanted;                 /* by a signal */
+    struct reload *reload;              /* the one that is under way, or NULL */
+    struct registry_postgres *registry; /* NULL: it comes from a file */
+    struct registry_status registry_status;
 
     /* journal */
     bool journal_down; /* what is staged could not be written, and waits */
@@ -143,7 +147,28 @@ int files_fd(const struct service *s);
 bool files_are_reloading(const struct service *s);
 /* Gives up what is under way. */
 void files_close(struct service *s);
+/* Takes rules of the profiles that run; of others, which a reload has asked for, with all that it brings. In *rules
+ * stays what was there before, without the profiles. */
+void files_take_rules(struct service *s, struct rules *rules);
+void files_take_reload(struct service *s, struct rules *rules);
 void print_mistakes(const struct mistakes *m);
+
+/* service_registry.c; all do nothing where the registry comes from a file */
+/* Starts to read it, and waits for it unless the database is away. False after saying on stderr what is wrong. */
+bool registry_open(struct service *s);
+void registry_close(struct service *s);
+/* Takes what was read. */
+void registry_turn(struct service *s);
+/* Readable when there is something to be taken, or -1. */
+int registry_fd(const struct service *s);
+/* Rules of these profiles will come to files_take_reload. */
+void registry_ask(struct service *s, struct profiles *profiles);
+/* Since it was last read, or known to be what the database has. */
+uint64_t registry_age_ms(const struct service *s);
+/* Why there is none. */
+const char *registry_is_missing(const struct service *s);
+/* Appends what else is to be known where requests are served. */
+void registry_put_readiness(const struct service *s, struct buffer *out);
 
 /* service_http.c; all but the start take a service without */
 /* 0, or a negative errno after saying on stderr what is wrong. */
@@ -180,6 +205,8 @@ bool shared_turn(struct service *s);
 /* Sends what was asked. True: what was received in this turn may not be acknowledged before that is answered. */
 bool shared_hold(struct service *s);
 bool shared_is_held(const struct service *s);
+/* Nothing is to be received yet. */
+bool shared_is_awaited(const struct service *s);
 void shared_flush(struct service *s);
 /* There are other instances, as far as is known. */
 bool shared_has_peers(const struct service *s);

@@ -269,6 +269,7 @@ static void turn_within(struct service *s)
     http_turn(s);
     engine_tick(s->engine, s->now);
     files_watch(s);
+    registry_turn(s);
     note_alive(s);
     commit(s);
     if (s->audit)
@@ -303,7 +304,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     is_open = shared_turn(s);
     if (is_open && s->shared)
         publish_answered(s);
-    if (is_open) {
+    if (is_open && !shared_is_awaited(s)) {
         link_tick(s);
         received = link_receive(s, &more);
     }
@@ -323,7 +324,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
 
 int turn_wait_ms(const struct service *s)
 {
-    int64_t waits[] = {engine_wait_ms(s->engine, s->now), shared_is_held(s) ? -1 : link_wait_ms(s),
+    int64_t waits[] = {engine_wait_ms(s->engine, s->now), shared_is_held(s) || shared_is_awaited(s) ? -1 : link_wait_ms(s),
                        shared_wait_for_ms(s), shared_is_held(s) ? -1 : heir_wait_ms(s), IDLE_MS};
     int64_t shortest = IDLE_MS;
 

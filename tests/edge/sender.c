@@ -62,6 +62,12 @@ static void on_acked(void *ctx, int token, int reason)
     outbox_acked(sender.outbox, token, reason);
 }
 
+static void on_state_delivered(void *ctx, int32_t tracker_id)
+{
+    (void)ctx;
+    sender.state_delivered = tracker_id;
+}
+
 /* --- the two ends --- */
 
 void sender_connect(void)
@@ -79,7 +85,7 @@ void sender_hear_all(void)
 void sender_start_with(const char *config)
 {
     static const struct mqtt_handlers handlers = {NULL, on_message, on_acked};
-    static const struct outbox_events events = {NULL, on_sent, on_refused, on_delivered, NULL};
+    static const struct outbox_events events = {NULL, on_sent, on_refused, on_delivered, on_state_delivered, NULL};
 
     sender.broker = broker_start(config);
     sender.url = broker_url(sender.broker);

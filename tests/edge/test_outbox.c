@@ -68,12 +68,13 @@ Test(outbox, a_reply_carries_correlation_and_content_type_and_is_not_retained)
 Test(outbox, a_state_is_retained_json)
 {
     sender_hear_all();
-    outbox_put_state(sender.outbox, bytes_of_text("state"), bytes_of_text("{}"));
+    outbox_put_state(sender.outbox, 7, bytes_of_text("state"), bytes_of_text("{}"));
     sender_run(1);
     cr_expect_str_eq(sender.heard[0].topic, "state");
     cr_expect_str_eq(sender.heard[0].content_type, "application/json");
     cr_expect(sender.heard[0].retain);
     cr_expect_eq(sender.heard[0].qos, 1);
+    cr_expect_eq(sender.state_delivered, 7);
 }
 
 /* --- how much at once --- */

@@ -71,6 +71,28 @@ Test(secrets, so_is_one_with_the_password_of_a_key)
     cr_expect_str_empty(warnings_of(text, 0600));
 }
 
+Test(secrets, so_is_one_with_the_password_of_a_database)
+{
+    static const char pairs[] = "registry: { conninfo = \"host=db user=outputd password=sesame\"; };";
+    static const char uri[] = "registry: { conninfo = \"postgresql://outputd:sesame@db/fleet\"; };";
+
+    expect_warning(warnings_of(pairs, 0644), scratch_path("outputd.cfg"), "registry.conninfo");
+    expect_warning(warnings_of(uri, 0644), scratch_path("outputd.cfg"), "registry.conninfo");
+    cr_expect_str_empty(warnings_of(uri, 0640));
+    cr_expect_str_empty(warnings_of("registry: { conninfo = \"postgresql://outputd@db:5432/fleet\"; };", 0644));
+    cr_expect_str_empty(warnings_of("registry: { conninfo = \"host=db user=outputd\"; };", 0644));
+}
+
+Test(secrets, and_the_file_that_names_a_database)
+{
+    static const char text[] = "registry: { conninfo_file = \"conninfo\"; };";
+
+    write_file("conninfo", "password=sesame\n", 0644);
+    expect_warning(warnings_of(text, 0644), scratch_path("conninfo"), "registry.conninfo_file");
+    write_file("conninfo", "password=sesame\n", 0640);
+    cr_expect_str_empty(warnings_of(text, 0644));
+}
+
 Test(secrets, a_configuration_without_one_may_be_read)
 {
     cr_expect_str_empty(warnings_of("broker: { username = \"outputd\"; password = \"\"; };", 0644));

@@ -21,7 +21,8 @@ struct accepted {
     uint64_t deadline_ms; /* true time */
     uint64_t settled_at_ms;
     uint64_t boot;
-    int64_t wall_ms; /* how the wall clock was then */
+    int64_t wall_ms;         /* how the wall clock was then */
+    int64_t settled_wall_ms; /* and when it ended */
     bool staged;
     bool left;
     bool reached; /* the broker */
@@ -123,7 +124,7 @@ static void accepted(const struct engine_event *event)
         (!before->settled || sim.now_ms - before->settled_at_ms < sim.config.engine_config.store.dedup_window_ms))
         oracle_fail("the same request is one request", "request %d is accepted as %llu and %llu", known.handling,
                     (unsigned long long)before->id, (unsigned long long)event->id);
-    if (before && before->settled && before->forgotten) { /* it is another one now */
+    if (before && before->settled && (before->forgotten || !before->gone)) { /* its window is over: another one */
         asked->command = -1;
         asked->is_two = true;
     }
@@ -155,6 +156,7 @@ static void settled(const struct engine_event *event)
     a->settled = true;
     a->ended_not_sent = event->outcome == OUTCOME_NOT_SENT;
     a->settled_at_ms = sim.now_ms;
+    a->settled_wall_ms = sim.wall_ms;
     known.requests[a->request].excused |= sim.service->journal_down || sim.disk.fails || sim.disk.sync_fails;
 }
 
@@ -363,7 +365,7 @@ static void forget_lost(const bool *recorded)
     known.last_id = 0; /* the ids of what never was may be given again */
     for (int i = 0; i < known.id_count; i++) {
         struct accepted *a = &known.ids[i];
-        bool stepped = a->wall_ms != sim.wall_ms;
+        bool stepped = a->settled_wall_ms != sim.wall_ms;
 
         if (!a->settled && !recorded[i]) {
             if (a->left)

@@ -222,7 +222,7 @@ static void make_tracker(struct engine_load *l, int32_t id, struct tracker_texts
 struct engine_load *engine_load_new(const struct load_options *options)
 {
     struct engine_load *l = calloc(1, sizeof *l);
-    struct engine_effects effects = {l, put, take, command, cancel, reply, event};
+    struct engine_effects effects = {l, put, take, command, cancel, reply, event, NULL};
 
     CHECK(l);
     l->options = *options;

@@ -1,11 +1,14 @@
--- A sign of life of INSTANCE, good for LEASE. Answers A COUNT DEAD: how many instances live; and, where INHERITS, one
--- that does not and whose session at the broker the caller is to empty, which nobody else is asked for in this time.
+-- A sign of life of INSTANCE, good for LEASE. Answers A COUNT DEAD NAME…: how many instances live; where INHERITS, one
+-- that does not and whose session at the broker the caller is to empty, which nobody else is asked for in this time; and
+-- the names of all.
 local instance, lease_ms, inherits = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local signs = bucket .. ':i'
 redis.call('HSET', signs, instance, whole(now + lease_ms))
 local all = redis.call('HGETALL', signs)
 local count, dead = 0, ''
+local answer = {'A', '', ''}
 for i = 1, #all, 2 do
+    answer[#answer + 1] = all[i]
     if tonumber(all[i + 1]) > now then
         count = count + 1
     elseif inherits and dead == '' and redis.call('EXISTS', bucket .. ':h:' .. all[i]) == 0 then
@@ -15,4 +18,5 @@ end
 if dead ~= '' then
     redis.call('SET', bucket .. ':h:' .. dead, instance, 'PX', whole(lease_ms))
 end
-return {'A', whole(count), dead}
+answer[2], answer[3] = whole(count), dead
+return answer

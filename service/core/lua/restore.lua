@@ -8,7 +8,8 @@ local request, lane, queue = request_key(id), lane_key(tracker), queue_key(track
 local has = redis.call('HGET', request, 'z')
 local kind, _, _, seen_id = seen(key)
 
-if has and rank[has] >= rank[state] or not has and kind == 'a' and seen_id == id then
+-- An ending whose reply is still owed is brought back though its answer is there already.
+if has and rank[has] >= rank[state] or not has and state ~= 'e' and kind == 'a' and seen_id == id then
     return {'D'}
 end
 
