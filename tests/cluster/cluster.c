@@ -1,8 +1,9 @@
-/* Several instances of build/outputd that share their state in Redis, with mosquitto and simulated trackers, under a
- * steady load: instances are killed, for a while and for good, and stopped, Redis and the broker are restarted, and
- * every request is accounted for at the end. Environment: SEED, RATE (requests a second), and how many faults of each
- * kind: KILLS, KILLS_FOR_GOOD, FREEZES, REDIS_KILLS, REDIS_LOSSES, REDIS_FREEZES, BROKER_RESTARTS. The same seed gives
- * the same plan; the load's timing, and which instance has the moment that a fault waits for, is the machine's. */
+/* Several instances of build/outputd that share their state in Redis, with mosquitto, PostgreSQL and simulated
+ * trackers, under a steady load: instances are killed, for a while and for good, and stopped, Redis and the broker are
+ * restarted, and every request is accounted for at the end. Environment: SEED, RATE (requests a second), and how many
+ * faults of each kind: KILLS, KILLS_FOR_GOOD, FREEZES, REDIS_KILLS, REDIS_LOSSES, REDIS_FREEZES, DATABASE_KILLS,
+ * DATABASE_RESTARTS, BROKER_RESTARTS. The same seed gives the same plan; the load's timing, and which instance has the
+ * moment that a fault waits for, is the machine's. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,6 +44,8 @@ static const struct {
     [FAULT_REDIS_KILL] = {"REDIS_KILLS", 4},
     [FAULT_REDIS_LOSE] = {"REDIS_LOSSES", 3},
     [FAULT_REDIS_FREEZE] = {"REDIS_FREEZES", 3},
+    [FAULT_DATABASE_KILL] = {"DATABASE_KILLS", 2},
+    [FAULT_DATABASE_RESTART] = {"DATABASE_RESTARTS", 2},
     [FAULT_BROKER_RESTART] = {"BROKER_RESTARTS", 3},
 };
 
@@ -80,6 +83,7 @@ static void init(struct cluster *c)
     stage_init(&c->stage, &c->ledger);
     trackers_init(&c->trackers, &c->ledger, c->options.seed, c->stage.broker_port);
     trackers_write_files(&c->trackers, c->stage.folder, QUARANTINE_MS);
+    stage_fill_database(&c->stage);
     watch_init(&c->watch, &c->ledger, &c->trackers);
     faults_init(&c->faults, &c->plan, &c->stage, &c->watch);
     for (unsigned i = 0; i < INSTANCES; i++) {

@@ -19,10 +19,10 @@ static struct watched *at(struct watch *w, uint32_t number)
     return &w->requests[number];
 }
 
-static void found(struct watched *r, enum fault_class class, const char *why)
+static void found(struct watched *r, enum fault_class class, const char *why, uint32_t other)
 {
     if (!r->finding.class)
-        r->finding = (struct finding){class, why};
+        r->finding = (struct finding){class, why, other};
 }
 
 /* --- leaving --- */
@@ -52,9 +52,9 @@ static void leaves(struct watch *w, struct watched *r)
     enum { PASSING_MS = 500 };
 
     if (r->over_ms && w->ledger->now_ms - r->over_ms > PASSING_MS)
-        found(r, FAULT_STALE, "commanded after its reply");
+        found(r, FAULT_STALE, "commanded after its reply", 0);
     if (is_late(w, r))
-        found(r, FAULT_STALE, "commanded after its deadline");
+        found(r, FAULT_STALE, "commanded after its deadline", 0);
 }
 
 /* --- reaching --- */
@@ -80,13 +80,18 @@ static void reaches(struct watch *w, uint32_t number)
         return;
     t = &w->each[place];
     if (r->over_ms && r->over_ms < t->newest_first_ms)
-        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply");
+        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply",
+              t->newest);
     if (r->accepted_ms && r->accepted_ms < t->newest_first_ms && !request->refused_first)
-        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one was accepted");
+        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one was accepted",
+              t->newest);
     if (t->last != number && is_in_flight(w, t->last))
-        found(at(w, number), FAULT_CROWDED, "reached its tracker while another one was in flight");
+        found(r, FAULT_CROWDED, "reached its tracker while another one was in flight", t->last);
     t->last = number;
-    t->newest_first_ms = later(t->newest_first_ms, request->first_ms);
+    if (request->first_ms > t->newest_first_ms) {
+        t->newest = number;
+        t->newest_first_ms = request->first_ms;
+    }
 }
 
 /* --- marks --- */
@@ -102,7 +107,7 @@ static void hears(struct watch *w, uint32_t number, uint64_t value)
     if (!r->over_ms && answer != ANSWER_NOT_SENT)
         r->over_ms = w->ledger->now_ms;
     if ((answer == ANSWER_SUCCESS || answer == ANSWER_REJECTED) && !(request->answered & 1u << answer))
-        found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it");
+        found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it", 0);
 }
 
 static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
@@ -136,10 +141,12 @@ void watch_hold(struct watch *w, unsigned which, bool held)
     *from_ms = held ? UINT64_MAX : w->ledger->now_ms;
 }
 
-void watch_redis(struct watch *w, bool is_there)
+void watch_away(struct watch *w, enum away_what what, bool is_there)
 {
-    if (is_there) {
-        w->away[w->away_count - 1].until_ms = w->ledger->now_ms;
+    for (size_t i = w->away_count; is_there && i > 0; i--) {
+        if (w->away[i - 1].what != what)
+            continue;
+        w->away[i - 1].until_ms = w->ledger->now_ms;
         return;
     }
     if (w->away_count == w->away_size) {
@@ -147,51 +154,56 @@ void watch_redis(struct watch *w, bool is_there)
         w->away = realloc(w->away, w->away_size * sizeof *w->away);
         CHECK(w->away);
     }
-    w->away[w->away_count++] = (struct away){w->ledger->now_ms, UINT64_MAX};
+    w->away[w->away_count++] = (struct away){what, w->ledger->now_ms, UINT64_MAX};
 }
 
 /* --- judging --- */
 
-/* An instance may find out late that Redis is there again. */
-static bool redis_was_away(const struct watch *w, const struct request *r)
+/* An instance may find out late that it is there again. */
+static bool was_away(const struct watch *w, enum away_what what, const struct request *r)
 {
     enum { FOUND_OUT_MS = 3000 };
 
     for (size_t i = 0; i < w->away_count; i++) {
         const struct away *a = &w->away[i];
 
-        if (a->from_ms <= r->last_ms && (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + FOUND_OUT_MS))
+        if (a->what == what && a->from_ms <= r->last_ms &&
+            (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + FOUND_OUT_MS))
             return true;
     }
     return false;
 }
 
 /* Code 8 and a reply after a command, to different publications of it by its requester, where Redis was away: the
- * instance that refused the one could not know of the other. */
+ * instance that refused the one could not know of the other. Likewise code 14 of one that was started while there was
+ * no database. */
 static bool is_apart(const struct watch *w, const struct request *r)
 {
-    enum { QUEUE_ERROR = 8 };
+    enum { QUEUE_ERROR = 8, NO_DATABASE = 14 };
     bool refused = false;
     unsigned others = 0;
 
     for (unsigned i = 0; i < r->verdict_count; i++) {
-        bool is_refusal = r->verdicts[i].answer == ANSWER_NOT_SENT && r->verdicts[i].code == QUEUE_ERROR;
+        const struct verdict *v = &r->verdicts[i];
+        bool is_refusal = v->answer == ANSWER_NOT_SENT && ((v->code == QUEUE_ERROR && was_away(w, AWAY_REDIS, r)) ||
+                                                           (v->code == NO_DATABASE && was_away(w, AWAY_DATABASE, r)));
 
         refused |= is_refusal;
         others += !is_refusal;
     }
-    return refused && others <= 1 && r->fresh > 1 && redis_was_away(w, r);
+    return refused && others <= 1 && r->fresh > 1;
 }
 
 /* It went to an instance that did not know that the tracker is offline, or that was gone when it had the turn: then
- * nobody knows that nothing was sent. */
-static bool is_offline_and_unknown(const struct request *r)
+ * nobody knows that nothing was sent. Or to one that knew nothing of anybody. */
+static bool is_refused_otherwise(const struct request *r)
 {
-    bool all_good = r->wish == WISH_OFFLINE && !r->commands && !r->reached;
+    enum { OFFLINE = 213, NO_DATABASE = 14 };
+    const struct verdict *v = &r->verdicts[0];
 
-    for (unsigned i = 0; i < r->verdict_count; i++)
-        all_good &= r->verdicts[i].code == 213 && r->verdicts[i].answer == ANSWER_UNKNOWN;
-    return all_good;
+    if (r->wish == WISH_WELL || r->commands || r->reached || r->verdict_count != 1)
+        return false;
+    return v->code == NO_DATABASE || (r->wish == WISH_OFFLINE && v->code == OFFLINE && v->answer == ANSWER_UNKNOWN);
 }
 
 struct finding watch_judge(void *ctx, uint32_t number)
@@ -204,12 +216,12 @@ struct finding watch_judge(void *ctx, uint32_t number)
         w->apart++;
         finding = (struct finding){0};
     }
-    if (finding.class == FAULT_CONTRADICTION && is_offline_and_unknown(r))
+    if (finding.class == FAULT_CONTRADICTION && is_refused_otherwise(r))
         finding = (struct finding){0};
     if (!finding.class)
         finding = at(w, number)->finding;
     if (!finding.class && r->taken && r->heard == 0)
-        finding = (struct finding){FAULT_LOST, "no reply, although the broker had it"};
+        finding = (struct finding){FAULT_LOST, "no reply, although the broker had it", 0};
     return finding;
 }
 
