@@ -36,7 +36,7 @@
     X(connect_failures, "failed attempts to connect")                                                  \
     X(outbox_overflows, "connections dropped because the outbox was full")                             \
     X(journal_failures, "turns whose journal could not be written")                                    \
-    X(shared_refusals, "questions that the server of shared state would not answer")                  \
+    X(shared_refusals, "questions that the server of shared state would not answer")                   \
     X(records_unreadable, "records of shared state that this version cannot read")                     \
     X(audit_lines, "lines of the audit trail written to its file")                                     \
     X(audit_omitted, "ended requests that have no line in the audit trail: beyond its limits")         \

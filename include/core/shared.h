@@ -1,6 +1,6 @@
 /* What several instances must agree on, kept by a server that all of them ask: lanes, the requests of the last while,
- * pending commands with their reply routes and deadlines, output states. Each question is one script (service/core/lua),
- * which the server runs as a whole, and which may be asked again when its answer was lost.
+ * pending commands with their reply routes and deadlines, output states. Each question is one script
+ * (service/core/lua), which the server runs as a whole, and which may be asked again when its answer was lost.
  *
  * With it the engine keeps nothing of a request but what it is about to do: to judge and render it, to send its command
  * until its deadline, to send its reply until its lease is over. Whoever hears the ack ends it; what nobody has ended
@@ -71,9 +71,9 @@ void engine_share(struct engine *e, const struct shared_options *options);
 
 /* The server can be asked / cannot any more: what it was asked is asked again later, and new requests get code 8.
  *
- * `run` names this start of this server; what is kept of it for engine_shared_knew is kept once nothing is merging. Where another one was known before (engine_shared_knew), what this one may have
- * lost is to be brought to it: all that the journal has of the kinds answers, states and shared, then
- * engine_shared_restored. True: so it is. */
+ * `run` names this start of this server; what is kept of it for engine_shared_knew is kept once nothing is merging.
+ * Where another one was known before (engine_shared_knew), what this one may have lost is to be brought to it: all that
+ * the journal has of the kinds answers, states and shared, then engine_shared_restored. True: so it is. */
 bool engine_shared_up(struct engine *e, struct bytes run, struct instant now);
 void engine_shared_knew(struct engine *e, struct bytes run);
 /* False: enough for now; again when engine_shared_totals has fewer `asked`. */
@@ -93,9 +93,9 @@ struct shared_totals {
     bool is_up;
     bool is_ready;   /* new requests may come */
     bool is_merging; /* what it may have lost is not all there yet */
-    unsigned peers; /* instances, this one too; 0: not known */
-    size_t asked;   /* questions without an answer */
-    size_t pending; /* requests of all instances, as last heard */
+    unsigned peers;  /* instances, this one too; 0: not known */
+    size_t asked;    /* questions without an answer */
+    size_t pending;  /* requests of all instances, as last heard */
 };
 
 struct shared_totals engine_shared_totals(const struct engine *e); /* all zero where state is not shared */

@@ -148,9 +148,9 @@ struct config {
     struct redis_options redis_options; /* where it is, ready for redis_new */
     char *fence_topic;                  /* the service's own topics, with the prefix */
     char *stats_topic;
-    char *reply_topic;   /* where other instances reply to what came here over HTTP */
-    char *reply_filter;  /* of all of these */
-    char *audit_topic; /* NULL: none */
+    char *reply_topic;  /* where other instances reply to what came here over HTTP */
+    char *reply_filter; /* of all of these */
+    char *audit_topic;  /* NULL: none */
     char *audit_head_path;
     char *audit_path;          /* NULL: none */
     const char *own_topics[4]; /* of these, without NULL */

@@ -45,9 +45,8 @@ void outbox_deliver_local(struct outbox *o);
 /* Takes a command out that was not sent yet. */
 void outbox_cancel(struct outbox *o, uint64_t id);
 
-/* Publishes what it can. A command whose deadline is over is dropped silently: its request has ended. So is a reply that
- * is somebody else's to send by now. 0 when nothing
- * waits any more, -EAGAIN when something does, -ENOTCONN. */
+/* Publishes what it can. A command whose deadline is over is dropped silently: its request has ended. So is a reply
+ * that is somebody else's to send by now. 0 when nothing waits any more, -EAGAIN when something does, -ENOTCONN. */
 int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms);
 
 /* The broker acknowledged a token. */

@@ -346,8 +346,7 @@ static void fire(struct engine *e, struct timer *timer)
         shared_fire(e, (struct ask *)timer);
     else if (timer->kind == STORE_TIMER_QUARANTINE)
         store_quarantine_over(&e->store, (struct lane *)timer);
-    else
-    {
+    else {
         settle_all(e, true, CODE_QUEUE_ERROR);
         if (e->shared)
             shared_drain_ends(e);

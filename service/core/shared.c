@@ -7,7 +7,7 @@ enum {
     SWEEP_EVERY_MS = 1000, /* at the latest: others may have put something there */
     AGAIN_MS = 1000,       /* what the server has refused */
     REPEATED_AGAIN_MS = 100,
-    ROOM_FOR_ENDINGS = 4,  /* new requests may take one part less than this of the questions */
+    ROOM_FOR_ENDINGS = 4, /* new requests may take one part less than this of the questions */
 };
 
 /* --- life --- */
@@ -158,7 +158,8 @@ struct shared_totals engine_shared_totals(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s ? (struct shared_totals){s->is_up, is_ready(s), s->is_merging, s->peers, s->ask_count, s->pending} : (struct shared_totals){0};
+    return s ? (struct shared_totals){s->is_up, is_ready(s), s->is_merging, s->peers, s->ask_count, s->pending}
+             : (struct shared_totals){0};
 }
 
 void shared_let_go(struct engine *e, struct pending *p)

@@ -11,8 +11,7 @@ unsigned shared_bucket(int32_t tracker_id)
 
 /* --- life --- */
 
-struct ask *ask_new(struct engine *e, enum shared_script script, int32_t tracker_id, uint64_t id,
-                    struct pending *p)
+struct ask *ask_new(struct engine *e, enum shared_script script, int32_t tracker_id, uint64_t id, struct pending *p)
 {
     struct ask *ask = calloc(1, sizeof *ask);
 

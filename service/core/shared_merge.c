@@ -6,8 +6,8 @@
 #include "shared_state.h"
 
 /* The server may lose what it was told: it is restarted without a log, or a replica takes over that had not heard the
- * last of it. So the journal of each instance keeps what that instance did, for as long as it counts, and brings it back
- * to a server that is not the one that it was. */
+ * last of it. So the journal of each instance keeps what that instance did, for as long as it counts, and brings it
+ * back to a server that is not the one that it was. */
 
 enum { MIRROR_SIZE_MIN = 64, RESTORES_AT_A_TIME = 4, MERGE_AGAIN_MS = 200 };
 
@@ -107,8 +107,8 @@ static struct pending *answer_from(struct engine *e, uint64_t id, struct bytes r
 
 int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record)
 {
-    struct pending *p = kind == JOURNAL_ANSWER ? answer_from(e, id, record)
-                                               : pending_from_record(record, e->now, UINT32_MAX);
+    struct pending *p =
+        kind == JOURNAL_ANSWER ? answer_from(e, id, record) : pending_from_record(record, e->now, UINT32_MAX);
 
     if (!p)
         return -EBADMSG;

@@ -66,28 +66,27 @@ struct shared {
     uint64_t next_first_id; /* of the next block; 0: not there yet */
     uint64_t highest_id;    /* that this instance ever had */
     bool ids_asked;
-    uint64_t clock_ms;    /* the server's, less this machine's monotonic one: at most what it is */
-    uint64_t clock_at_ms; /* when that was found; 0: never */
-    struct map owed;             /* request id → its tracker's id: replies that were given out */
-    struct map published;        /* tracker id → version of its states that is on its way */
+    uint64_t clock_ms;                 /* the server's, less this machine's monotonic one: at most what it is */
+    uint64_t clock_at_ms;              /* when that was found; 0: never */
+    struct map owed;                   /* request id → its tracker's id: replies that were given out */
+    struct map published;              /* tracker id → version of its states that is on its way */
     uint64_t sweep_ms[SHARED_BUCKETS]; /* when each bucket is to be looked at; UINT64_MAX: it is being looked at */
     uint64_t next_sweep_ms;            /* the earliest of them */
     uint32_t due[SHARED_BUCKETS];      /* how much is pending, as last heard */
     size_t pending;                    /* the sum */
     struct buffer record;
     struct buffer effect;
-    char run[64];            /* of the server; empty: none was known */
-    bool is_merging;         /* what the server may have lost is being brought to it */
-    unsigned done;           /* buckets that may work again */
-    unsigned peers;          /* instances, this one too; 0: not known */
-    struct mirror requests;  /* JOURNAL_SHARED */
-    struct mirror answers;   /* JOURNAL_ANSWER */
-    struct map mine;         /* request id → its tracker's id: accepted or commanded here, and not known to have ended */
+    char run[64];           /* of the server; empty: none was known */
+    bool is_merging;        /* what the server may have lost is being brought to it */
+    unsigned done;          /* buckets that may work again */
+    unsigned peers;         /* instances, this one too; 0: not known */
+    struct mirror requests; /* JOURNAL_SHARED */
+    struct mirror answers;  /* JOURNAL_ANSWER */
+    struct map mine; /* request id → its tracker's id: accepted or commanded here, and not known to have ended */
 };
 
 /* A question about this request, of which it takes over what is there. */
-struct ask *ask_new(struct engine *e, enum shared_script script, int32_t tracker_id, uint64_t id,
-                    struct pending *p);
+struct ask *ask_new(struct engine *e, enum shared_script script, int32_t tracker_id, uint64_t id, struct pending *p);
 /* Asks it, now or when the server is there. */
 void ask_put(struct engine *e, struct ask *ask);
 void ask_later(struct engine *e, struct ask *ask, uint32_t in_ms);

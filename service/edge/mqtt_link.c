@@ -251,8 +251,9 @@ static MQTTResponse send_connect(MQTTClient client, MQTTClient_connectOptions *p
     }
     const MQTTProperty list[] = {
         mqtt_properties_of_number(MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, attempt->options->session_expiry_s),
-        mqtt_properties_of_number(MQTTPROPERTY_CODE_RECEIVE_MAXIMUM,
-                                  attempt->options->receive_maximum ? attempt->options->receive_maximum : RECEIVE_MAXIMUM),
+        mqtt_properties_of_number(MQTTPROPERTY_CODE_RECEIVE_MAXIMUM, attempt->options->receive_maximum
+                                                                         ? attempt->options->receive_maximum
+                                                                         : RECEIVE_MAXIMUM),
     };
     MQTTProperties properties = MQTTProperties_initializer;
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)

@@ -99,7 +99,8 @@ static void begin(struct service *s)
     h->heard_ms = s->now.mono_ms;
     h->mqtt = mqtt_new(&h->options, &h->handlers);
     CHECK(h->mqtt);
-    log_write(LOG_WARNING, "an instance gives no sign of life: its session is taken over", LOG_TEXT("instance", h->dead));
+    log_write(LOG_WARNING, "an instance gives no sign of life: its session is taken over",
+              LOG_TEXT("instance", h->dead));
     if (mqtt_connect(h->mqtt) < 0) {
         log_write(LOG_WARNING, "cannot take the session over", LOG_TEXT("instance", h->dead),
                   LOG_TEXT("why", mqtt_error(h->mqtt)));

@@ -74,7 +74,8 @@ static void write_files(const struct service *s, struct buffer *out)
 {
     const struct journal_totals journal = journal_totals(s->journal);
 
-    metrics_text_family(out, "outputd_registry_age_seconds", "gauge", "Since the registry was last read, or its database has last said that it is current.");
+    metrics_text_family(out, "outputd_registry_age_seconds", "gauge",
+                        "Since the registry was last read, or its database has last said that it is current.");
     metrics_text_seconds(out, "outputd_registry_age_seconds", NULL, registry_age_ms(s) * 1000);
     if (s->registry)
         metrics_text_gauge(out, "outputd_registry_connected", "1 while the registry's database can be read.",

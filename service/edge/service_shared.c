@@ -16,15 +16,15 @@ struct service_shared {
     struct shared_options options;
     uint64_t asked;
     uint64_t answered;
-    uint64_t gate; /* what has to be answered before what is held may leave */
-    uint64_t sign_ms; /* of life, the last one */
-    uint64_t up_ms;   /* since when the server is there */
+    uint64_t gate;      /* what has to be answered before what is held may leave */
+    uint64_t sign_ms;   /* of life, the last one */
+    uint64_t up_ms;     /* since when the server is there */
     uint64_t missed_ms; /* since when it is not ready for new requests; 0: it is */
     bool has_left;
-    bool is_known; /* to the others: a sign of life was given */
+    bool is_known;       /* to the others: a sign of life was given */
     struct buffer names; /* of all instances, each with its NUL */
-    char run[64];  /* of the server */
-    bool is_noted; /* in the journal */
+    char run[64];        /* of the server */
+    bool is_noted;       /* in the journal */
     bool is_restoring;
     unsigned restored_kind; /* of what the journal has, so much was brought to the server */
     uint64_t restored_id;
@@ -78,8 +78,7 @@ static void give_sign(struct service *s)
     const struct bytes name = bytes_of_text(h->options.instance);
     const char *dead = heir_of(s);
 
-    if (h->has_left || !redis_is_up(h->redis) ||
-        s->now.mono_ms - h->sign_ms < h->options.lease_ms / SIGNS_IN_A_LEASE)
+    if (h->has_left || !redis_is_up(h->redis) || s->now.mono_ms - h->sign_ms < h->options.lease_ms / SIGNS_IN_A_LEASE)
         return;
     h->sign_ms = s->now.mono_ms;
     call_own(s, SHARED_ALIVE, (struct bytes[]){name, lease_ms, bytes_of_text(may_inherit(s) ? "1" : "0")}, 3,
@@ -317,7 +316,8 @@ bool shared_turn(struct service *s)
     if (!h)
         return true;
     redis_turn(h->redis, s->now);
-    if (h->is_restoring && redis_is_up(h->redis) && engine_shared_totals(s->engine).asked < s->first->state.calls_max / 8)
+    if (h->is_restoring && redis_is_up(h->redis) &&
+        engine_shared_totals(s->engine).asked < s->first->state.calls_max / 8)
         restore(s);
     if (redis_is_up(h->redis))
         note_run(s);
@@ -340,8 +340,7 @@ bool shared_is_awaited(const struct service *s)
     totals = engine_shared_totals(s->engine);
     if (!s->shared->is_known || (totals.is_up && totals.is_merging))
         return true;
-    return !totals.is_ready &&
-           s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
+    return !totals.is_ready && s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
 }
 
 bool shared_hold(struct service *s)
@@ -402,10 +401,13 @@ void shared_metrics_write(const struct service *s, struct buffer *out)
     if (!s->shared)
         return;
     stats = redis_stats(s->shared->redis);
-    metrics_text_gauge(out, "outputd_shared_up", "1 while the server of shared state answers, and has all it should have.",
+    metrics_text_gauge(out, "outputd_shared_up",
+                       "1 while the server of shared state answers, and has all it should have.",
                        totals.is_up && !totals.is_merging);
-    metrics_text_gauge(out, "outputd_shared_instances", "Instances that give signs of life, this one too.", totals.peers);
-    metrics_text_gauge(out, "outputd_shared_pending", "What is pending in all instances, as last heard.", totals.pending);
+    metrics_text_gauge(out, "outputd_shared_instances", "Instances that give signs of life, this one too.",
+                       totals.peers);
+    metrics_text_gauge(out, "outputd_shared_pending", "What is pending in all instances, as last heard.",
+                       totals.pending);
     metrics_text_gauge(out, "outputd_shared_asked", "Questions that the server has not answered.", totals.asked);
     metrics_text_family(out, "outputd_shared_calls_total", "counter", "Questions that the server was asked.");
     metrics_text_value(out, "outputd_shared_calls_total", NULL, stats->calls);

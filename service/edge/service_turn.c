@@ -94,7 +94,8 @@ void turn_make_engine(struct service *s, uint64_t first_id)
     const struct engine_effects effects = {
         s, stage_put, stage_delete, stage_command, stage_cancel, stage_reply, report_event, shared_ask_server,
     };
-    const struct outbox_events events = {s, command_sent, command_refused, reply_delivered, state_delivered, local_reply};
+    const struct outbox_events events = {s,          command_sent, command_refused, reply_delivered, state_delivered,
+                                         local_reply};
 
     s->outbox = outbox_new(&events);
     s->engine = engine_new(&s->first->engine_config, &effects, first_id);
@@ -324,8 +325,9 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
 
 int turn_wait_ms(const struct service *s)
 {
-    int64_t waits[] = {engine_wait_ms(s->engine, s->now), shared_is_held(s) || shared_is_awaited(s) ? -1 : link_wait_ms(s),
-                       shared_wait_for_ms(s), shared_is_held(s) ? -1 : heir_wait_ms(s), IDLE_MS};
+    int64_t waits[] = {engine_wait_ms(s->engine, s->now),
+                       shared_is_held(s) || shared_is_awaited(s) ? -1 : link_wait_ms(s), shared_wait_for_ms(s),
+                       shared_is_held(s) ? -1 : heir_wait_ms(s), IDLE_MS};
     int64_t shortest = IDLE_MS;
 
     if (!s->journal_down && !journal_may_wait(s->journal))

@@ -33,7 +33,7 @@ struct sender {
     int refused[SENDER_IDS];
     int delivered[SENDER_IDS];
     int32_t state_delivered; /* whose state the broker acknowledged last */
-    bool has_why; /* the last command that was refused, or reply that was delivered, came with a reason */
+    bool has_why;            /* the last command that was refused, or reply that was delivered, came with a reason */
     size_t most_unacknowledged;
     bool journal_is_late; /* what is put from here on is not released */
 };

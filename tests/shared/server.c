@@ -200,9 +200,9 @@ bool server_run_one(unsigned instance)
     CHECK(w->answer_count < WIRE_MAX - 1);
     run(&w->questions[0], a);
     trace("server: %s %llu of instance %u, bucket %.*s: %.*s%s", shared_scripts[w->questions[0].script].name,
-          (unsigned long long)first_number(&w->questions[0]), instance,
-          (int)w->questions[0].lens[0], (const char *)w->questions[0].bytes.data, a->count ? (int)a->lens[0] : 0,
-          (const char *)a->bytes.data, a->count > 9 ? " …" : "");
+          (unsigned long long)first_number(&w->questions[0]), instance, (int)w->questions[0].lens[0],
+          (const char *)w->questions[0].bytes.data, a->count ? (int)a->lens[0] : 0, (const char *)a->bytes.data,
+          a->count > 9 ? " …" : "");
     if (w->questions[0].script == SHARED_SUBMIT && (a->bytes.data[0] == 'T' || a->bytes.data[0] == 'Q'))
         world_queued(first_number(&w->questions[0]));
     if (w->questions[0].script == SHARED_FINISH && a->bytes.data[0] == 'E')

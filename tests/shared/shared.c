@@ -1,5 +1,5 @@
-/* shared: simulates until STEPS are taken or SECONDS are over, in episodes of a world of their own each. SEED= and STEPS=1
- * replay one of them, TRACE=1 prints what happens. */
+/* shared: simulates until STEPS are taken or SECONDS are over, in episodes of a world of their own each. SEED= and
+ * STEPS=1 replay one of them, TRACE=1 prints what happens. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

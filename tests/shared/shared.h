@@ -1,5 +1,5 @@
-/* Several engines that share their state, in simulated time: the real engine, the real scripts, and models of the server
- * (server.lua), the broker, the trackers and the requesters. Everything that happens comes from a seed.
+/* Several engines that share their state, in simulated time: the real engine, the real scripts, and models of the
+ * server (server.lua), the broker, the trackers and the requesters. Everything that happens comes from a seed.
  *
  * shared.c        seeds, episodes, what may happen in one step
  * server.c        the server of shared state, and the wires to it

@@ -339,7 +339,8 @@ static const struct engine_config first_config = {
 
 static void start_engine(void)
 {
-    static const struct engine_effects effects = {NULL, journal_put, journal_delete, command, cancel, reply, event, NULL};
+    static const struct engine_effects effects = {NULL,   journal_put, journal_delete, command,
+                                                  cancel, reply,       event,          NULL};
 
     stage->engine = engine_new(&stage->config, &effects, inside.first_id);
     inside.first_id += 1 << 24; /* ids go on upwards from one start to the next */

@@ -317,7 +317,8 @@ void expect_state(const char *topic, const char *outputs)
     struct buffer payload = {0};
     struct buffer expected = {0};
 
-    cr_assert(engine_next_state(stage->engine, stage->now.mono_ms, &(int32_t){0}, &to, &payload), "no state is to be published");
+    cr_assert(engine_next_state(stage->engine, stage->now.mono_ms, &(int32_t){0}, &to, &payload),
+              "no state is to be published");
     buffer_put_u8(&payload, '\0');
     buffer_printf(&expected, "{\"outputs\": [%s], ", outputs);
     cr_assert(bytes_equal_text(buffer_bytes(&to), topic));
