@@ -30,8 +30,8 @@ void index_remove(struct index *x, uint32_t number, index_key_fn *key_of, const 
 /* Makes room for so many things at once: putting them in one by one grows the table again and again. */
 void index_reserve(struct index *x, size_t count, index_key_fn *key_of, const void *ctx);
 
-/* Of the same numbers, for a copy of the array. */
-struct index index_copy(const struct index *x);
+/* Makes it one of the same numbers as another has, for a copy of the array; what was in it is gone. */
+void index_copy(struct index *x, const struct index *from);
 
 void index_release(struct index *x);
 

@@ -96,12 +96,13 @@ void index_remove(struct index *x, uint32_t number, index_key_fn *key_of, const 
     x->count--;
 }
 
-struct index index_copy(const struct index *x)
+void index_copy(struct index *x, const struct index *from)
 {
-    struct index copy = *x;
+    size_t size = from->size * sizeof *from->slots;
+    uint32_t *slots = duplicate(x->slots, from->slots, size, size);
 
-    copy.slots = duplicate(x->slots, x->size * sizeof *copy.slots, x->size * sizeof *copy.slots);
-    return copy;
+    *x = *from;
+    x->slots = slots;
 }
 
 void index_release(struct index *x)

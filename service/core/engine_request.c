@@ -131,13 +131,14 @@ static struct request_key make_key(struct engine *e, const struct incoming *in)
 {
     struct bytes correlation = in->message->correlation;
     struct buffer *parts = &e->record;
-    struct bytes reply_topic;
+    struct bytes reply_topic = {0};
     XXH128_canonical_t digest;
     struct request_key key;
 
     buffer_clear(parts);
     buffer_put_u8(parts, (uint8_t)in->request.action);
-    reply_topic = in->message->local ? (struct bytes){0} : in->reply_topic; /* whichever instance it came to */
+    if (!in->message->local) /* else it is the same at whichever instance */
+        reply_topic = in->reply_topic;
     buffer_put_be(parts, reply_topic.len, 4);
     buffer_put(parts, reply_topic);
     buffer_put_be(parts, correlation.len, 4);

@@ -12,18 +12,20 @@
 enum { WASTED_MIN = 65536, TEXTS_ROOM = 4096 };
 
 /* Room for as many as an array of so many has: see grown(). */
-static void *copy_of(const void *items, size_t count, size_t item_size)
+static void *copy_of(void *old, const void *items, size_t count, size_t item_size)
 {
     size_t room = 1;
 
     while (room < count)
         room *= 2;
-    return duplicate(items, count * item_size, room * item_size);
+    return duplicate(old, items, count * item_size, room * item_size);
 }
 
 static void copy_models(struct registry *copy, const struct registry *r)
 {
-    copy->models = copy_of(r->models, r->model_count, sizeof *r->models);
+    for (size_t i = 0; i < copy->model_count; i++)
+        free(copy->models[i]);
+    copy->models = copy_of(copy->models, r->models, r->model_count, sizeof *r->models);
     for (size_t i = 0; i < r->model_count; i++) {
         copy->models[i] = strdup(r->models[i]);
         CHECK(copy->models[i]);
@@ -32,30 +34,54 @@ static void copy_models(struct registry *copy, const struct registry *r)
 
 static void copy_sessions(struct registry *copy, const struct registry *r)
 {
-    copy->sessions = copy_of(r->sessions, r->session_count, sizeof *r->sessions);
+    for (size_t i = 0; i < copy->session_count; i++)
+        free(copy->sessions[i].trackers);
+    copy->sessions = copy_of(copy->sessions, r->sessions, r->session_count, sizeof *r->sessions);
     for (size_t i = 0; i < r->session_count; i++)
-        copy->sessions[i].trackers = copy_of(r->sessions[i].trackers, r->sessions[i].tracker_count, sizeof(int32_t));
+        copy->sessions[i].trackers =
+            copy_of(NULL, r->sessions[i].trackers, r->sessions[i].tracker_count, sizeof(int32_t));
 }
 
-/* Of a million trackers some 30 ms. */
-static struct registry *copy_whole(const struct registry *r)
+static void copy_texts(struct buffer *copy, const struct buffer *texts)
 {
-    struct registry *copy = malloc(sizeof *copy);
+    copy->size = texts->len + TEXTS_ROOM;
+    copy->data = duplicate(copy->data, texts->data, texts->len, copy->size);
+    copy->len = texts->len;
+}
+
+static void copy_indexes(struct registry *copy, const struct registry *r)
+{
+    index_copy(&copy->users_by_id, &r->users_by_id);
+    index_copy(&copy->sessions_by_hash, &r->sessions_by_hash);
+    index_copy(&copy->trackers_by_id, &r->trackers_by_id);
+    index_copy(&copy->trackers_by_device, &r->trackers_by_device);
+    index_copy(&copy->settings_by_content, &r->settings_by_content);
+}
+
+static void copy_counts(struct registry *copy, const struct registry *r)
+{
+    copy->user_count = r->user_count;
+    copy->session_count = r->session_count;
+    copy->tracker_count = r->tracker_count;
+    copy->settings_count = r->settings_count;
+    copy->model_count = r->model_count;
+    copy->devices_shared = r->devices_shared;
+    copy->wasted = r->wasted;
+}
+
+static struct registry *copy_whole(const struct registry *r, struct registry *old)
+{
+    struct registry *copy = old ? old : calloc(1, sizeof *copy);
 
     CHECK(copy);
-    *copy = *r;
     copy_models(copy, r);
     copy_sessions(copy, r);
-    copy->users = copy_of(r->users, r->user_count, sizeof *r->users);
-    copy->trackers = copy_of(r->trackers, r->tracker_count, sizeof *r->trackers);
-    copy->settings = copy_of(r->settings, r->settings_count, sizeof *r->settings);
-    copy->users_by_id = index_copy(&r->users_by_id);
-    copy->sessions_by_hash = index_copy(&r->sessions_by_hash);
-    copy->trackers_by_id = index_copy(&r->trackers_by_id);
-    copy->trackers_by_device = index_copy(&r->trackers_by_device);
-    copy->settings_by_content = index_copy(&r->settings_by_content);
-    copy->texts = (struct buffer){.len = r->texts.len, .size = r->texts.len + TEXTS_ROOM};
-    copy->texts.data = duplicate(r->texts.data, copy->texts.len, copy->texts.size);
+    copy->users = copy_of(copy->users, r->users, r->user_count, sizeof *r->users);
+    copy->trackers = copy_of(copy->trackers, r->trackers, r->tracker_count, sizeof *r->trackers);
+    copy->settings = copy_of(copy->settings, r->settings, r->settings_count, sizeof *r->settings);
+    copy_indexes(copy, r);
+    copy_texts(&copy->texts, &r->texts);
+    copy_counts(copy, r);
     return copy;
 }
 
@@ -92,9 +118,12 @@ static struct registry *copy_used(const struct registry *r)
     return copy;
 }
 
-struct registry *registry_copy(const struct registry *r)
+struct registry *registry_copy(const struct registry *r, struct registry *old)
 {
-    return r->wasted > WASTED_MIN && r->wasted > r->texts.len / 2 ? copy_used(r) : copy_whole(r);
+    if (r->wasted <= WASTED_MIN || r->wasted <= r->texts.len / 2)
+        return copy_whole(r, old);
+    registry_free(old);
+    return copy_used(r);
 }
 
 /* --- users --- */

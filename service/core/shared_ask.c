@@ -352,11 +352,10 @@ void ask_later(struct engine *e, struct ask *ask, uint32_t in_ms)
 
 void asks_put_all(struct engine *e)
 {
-    struct ask *ask;
+    struct ask *ask = TAILQ_FIRST(&e->shared->asks);
 
-    TAILQ_FOREACH(ask, &e->shared->asks, link)
-    {
-        if (!ask->timer.place)
+    for (; ask; ask = TAILQ_NEXT(ask, link)) {
+        if (ask->timer.place == 0)
             ask_put(e, ask);
     }
 }

@@ -644,6 +644,24 @@ static void set_state_defaults(struct config_state *state)
     };
 }
 
+static void set_registry_defaults(struct config *c)
+{
+    c->registry = (struct config_registry){
+        .source = "file",
+        .path = "registry.cfg",
+        .conninfo = "",
+        .users_query = "SELECT id, blocked FROM users",
+        .sessions_query = "SELECT hash_sha256, user_id, master, rights, trackers, expires_at FROM sessions",
+        .trackers_query = "SELECT id, user_id, model, device_id, outputs, blocked, clone, reserved_outputs, vars "
+                          "FROM trackers",
+        .channel = "outputd_registry",
+        .timeout_s = 30,
+        .reconnect_min_ms = 100,
+        .reconnect_max_ms = 5000,
+        .changes_max = 10000,
+    };
+}
+
 static void set_defaults(struct reading *r)
 {
     struct config *c = r->c;
@@ -663,20 +681,7 @@ static void set_defaults(struct reading *r)
     };
     conf_read_value("mqtt://127.0.0.1:1883", &broker_keys[0], &c->broker);
     c->tls.verify = true;
-    c->registry = (struct config_registry){
-        .source = "file",
-        .path = "registry.cfg",
-        .conninfo = "",
-        .users_query = "SELECT id, blocked FROM users",
-        .sessions_query = "SELECT hash_sha256, user_id, master, rights, trackers, expires_at FROM sessions",
-        .trackers_query = "SELECT id, user_id, model, device_id, outputs, blocked, clone, reserved_outputs, vars "
-                          "FROM trackers",
-        .channel = "outputd_registry",
-        .timeout_s = 30,
-        .reconnect_min_ms = 100,
-        .reconnect_max_ms = 5000,
-        .changes_max = 10000,
-    };
+    set_registry_defaults(c);
     c->engine = (struct config_engine){
         .ack_timeout_ms = 10000,
         .quarantine_ms = 5000,

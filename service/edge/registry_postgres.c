@@ -17,6 +17,7 @@ enum {
     IDLE_FOR = 10,     /* between two readings lies so many times what the first one took … */
     IDLE_MAX_MS = 500, /* … or this */
     CHECK_EVERY_MS = 10000,
+    SPARE_MS = 60000,      /* without changes */
     TELL_AGAIN_MS = 60000, /* that it fails as before */
     STOP_WITHIN_S = 3,
 };
@@ -30,6 +31,7 @@ struct registry_postgres {
     struct postgres db;
     struct profiles *profiles;
     struct registry *latest; /* delivered; NULL: none yet */
+    struct registry *spare;  /* the one before, whose memory the next one takes; NULL: none */
     struct registry_status status;
     struct registry_changes changes;
     bool whole_wanted;
@@ -67,12 +69,25 @@ static void let_go(const struct registry_postgres *t, struct rules *rules)
     rules_release(rules);
 }
 
+/* The next copy goes where the last one was. */
 static void let_go_returned(struct registry_postgres *t)
 {
     struct rules rules;
 
-    while (registry_post_returned(t->post, &rules))
+    while (registry_post_returned(t->post, &rules)) {
+        if (rules.registry && rules.registry != t->latest) {
+            registry_free(t->spare);
+            t->spare = rules.registry;
+            rules.registry = NULL;
+        }
         let_go(t, &rules);
+    }
+}
+
+static void let_go_spare(struct registry_postgres *t)
+{
+    registry_free(t->spare);
+    t->spare = NULL;
 }
 
 static void deliver(struct registry_postgres *t, struct registry *registry, struct registry_delivery *delivery,
@@ -137,6 +152,7 @@ static bool read_whole(struct registry_postgres *t)
     struct registry *registry;
 
     registry_changes_clear(&t->changes); /* whatever they are, it is read */
+    let_go_spare(t);
     registry = registry_read_whole(&reading);
     if (!registry)
         return false;
@@ -161,7 +177,8 @@ static bool read_changes(struct registry_postgres *t)
 
     registry_changes_sort(&t->changes);
     delivery.changed = t->changes.count;
-    registry = registry_read_changes(&reading, t->latest, &t->changes);
+    registry = registry_read_changes(&reading, t->latest, &t->changes, t->spare);
+    t->spare = NULL;
     registry_changes_clear(&t->changes);
     if (!registry)
         return false;
@@ -202,6 +219,8 @@ static bool has_changes(const struct registry_postgres *t)
 
 static bool check(struct registry_postgres *t)
 {
+    if (now_ms() > t->idle_until_ms + SPARE_MS)
+        let_go_spare(t);
     if (!postgres_execute(&t->db, "SELECT 1"))
         return false;
     tell_current(t);
@@ -302,6 +321,7 @@ static void *run(void *ctx)
     }
     registry_changes_clear(&t->changes);
     let_go_returned(t);
+    let_go_spare(t);
     return NULL;
 }
 

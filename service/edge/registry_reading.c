@@ -307,12 +307,12 @@ static void take_out_missing(struct table_reading *t)
 }
 
 struct registry *registry_read_changes(struct registry_reading *r, const struct registry *registry,
-                                       const struct registry_changes *changes)
+                                       const struct registry_changes *changes, struct registry *old)
 {
     struct table_reading t = {
         .r = r,
         .changes = changes,
-        .rows = {.registry = registry_copy(registry), .profiles = r->profiles, .replaces = true},
+        .rows = {.registry = registry_copy(registry, old), .profiles = r->profiles, .replaces = true},
     };
     bool good = begin(r);
 

@@ -20,8 +20,8 @@ struct registry_reading {
 struct registry *registry_read_whole(struct registry_reading *r);
 
 /* A copy of the registry with the changes, which must be sorted: what is not there any more, or is refused now, is
- * taken out. NULL: it failed. */
+ * taken out. In the memory of `old`, which is taken over. NULL: it failed. */
 struct registry *registry_read_changes(struct registry_reading *r, const struct registry *registry,
-                                       const struct registry_changes *changes);
+                                       const struct registry_changes *changes, struct registry *old);
 
 #endif

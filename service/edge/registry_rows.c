@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -100,27 +101,36 @@ static bool read_hash(const char *text, struct digest *hash)
     return text && bytes_from_hex(bytes_of_text(text), hash->bytes, DIGEST_SIZE);
 }
 
+static bool is_of_utc(const char *zone)
+{
+    static const char *const zones[] = {"", "Z", "+00", "+00:00"};
+
+    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
+        if (strcmp(zone, zones[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A date, or a time of UTC, with a blank or a T in it: 2027-01-01 00:00:00+00. NULL and infinity: never. */
 static bool read_time(const char *text, int64_t *wall_ms)
 {
-    enum { DATE_LEN = 10 };
-    char rfc3339[48];
-    size_t len = text ? strlen(text) : 0;
+    enum { DATE_LEN = 10, TIME_MAX = 32 };
+    char rfc3339[DATE_LEN + TIME_MAX + sizeof "TZ"];
+    const char *time = "00:00:00";
+    size_t time_len;
 
     *wall_ms = INT64_MAX;
     if (!text || strcmp(text, "infinity") == 0)
         return true;
-    if (len < DATE_LEN || len > sizeof rfc3339 - sizeof "T00:00:00Z")
+    if (strlen(text) < DATE_LEN)
         return false;
-    memcpy(rfc3339, text, len + 1);
-    if (len == DATE_LEN)
-        strcpy(rfc3339 + len, "T00:00:00");
-    rfc3339[DATE_LEN] = 'T';
-    len = strcspn(rfc3339, "+Z");
-    if (strcmp(rfc3339 + len, "+00") != 0 && strcmp(rfc3339 + len, "+00:00") != 0 && strcmp(rfc3339 + len, "Z") != 0 &&
-        rfc3339[len])
+    if (text[DATE_LEN])
+        time = text + DATE_LEN + 1;
+    time_len = strcspn(time, "+Z");
+    if (time_len > TIME_MAX || !is_of_utc(time + time_len))
         return false;
-    strcpy(rfc3339 + len, "Z");
+    snprintf(rfc3339, sizeof rfc3339, "%.*sT%.*sZ", DATE_LEN, text, (int)time_len, time);
     return clock_parse(rfc3339, wall_ms) == 0;
 }
 

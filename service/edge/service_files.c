@@ -297,7 +297,8 @@ void files_take_reload(struct service *s, struct rules *rules)
 {
     struct reload *r = s->reload;
 
-    CHECK(r && r->is_asked && r->rules.profiles == rules->profiles);
+    CHECK(r);
+    CHECK(r->is_asked && r->rules.profiles == rules->profiles);
     r->rules = *rules;
     take_whole(s, r);
     engine_counters(s->engine)->reloads++;

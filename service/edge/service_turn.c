@@ -290,6 +290,18 @@ static void publish_answered(struct service *s)
     heir_turn(s);
 }
 
+/* This process was stopped for so long that another one may have taken its session over: what lies in the socket that
+ * one may have answered. The broker hands it over again, marked so, if it is still this one's. */
+static void leave_if_late(struct service *s, uint64_t before_ms)
+{
+    if (!s->shared || s->now.mono_ms - before_ms < s->first->state.lease_ms || !mqtt_is_connected(s->mqtt))
+        return;
+    log_write(LOG_WARNING, "nothing was done for longer than a lease: the connection is opened anew",
+              LOG_INT("ms", s->now.mono_ms - before_ms));
+    mqtt_abort(s->mqtt);
+    link_lost(s);
+}
+
 /* Nothing reaches the broker, PUBACKs included, before the journal has what it speaks of, and where state is shared the
  * server. True: there is more to do at once. */
 bool turn_run(struct service *s, void (*first)(struct service *s))
@@ -297,8 +309,10 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     bool received = false;
     bool more = false;
     bool is_open;
+    uint64_t before_ms = s->now.mono_ms;
 
     s->now = clock_now();
+    leave_if_late(s, before_ms);
     hold(s, true); /* first: a reload and a drain subscribe and unsubscribe */
     if (first)
         first(s);

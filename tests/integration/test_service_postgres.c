@@ -311,6 +311,20 @@ Test(service_postgres, tables_of_ones_own_are_read_by_queries_of_ones_own)
     cr_expect_eq(outputd_log_count(service, "registry read "), 2);
 }
 
+Test(service_postgres, of_two_rows_with_one_key_the_first_one_stands)
+{
+    database_sql(database, "CREATE TABLE devices (number int, stolen bool); GRANT SELECT ON devices TO outputd;"
+                           "INSERT INTO devices VALUES (265489, false), (265489, true)");
+    outputd_set_text(service, "registry.trackers_query",
+                     "SELECT number AS id, 1 AS user_id, 'generic_json' AS model, 3 AS outputs, stolen AS blocked"
+                     " FROM devices ORDER BY number, stolen");
+    start_service();
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
+    outputd_wait_log(service, "tracker 265489: this tracker is there twice", 1);
+    database_sql(database, "INSERT INTO devices VALUES (8, false), (8, true); NOTIFY outputd_registry, 'tracker 8'");
+    expect_becomes(NEW_TRACKER, 0);
+}
+
 Test(service_postgres, a_query_without_a_column_or_with_a_mistake_keeps_the_running_state)
 {
     start_service();

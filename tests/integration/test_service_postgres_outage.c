@@ -123,6 +123,19 @@ Test(service_postgres_outage, what_changed_meanwhile_is_in_service_after_it)
     expect_becomes(TRACKER, 0);
 }
 
+Test(service_postgres_outage, what_changed_while_nobody_was_told_is_in_service_after_it)
+{
+    start_service();
+    SERVE_UNTIL(true);
+    database_sql(database, "ALTER ROLE outputd NOLOGIN;"
+                           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'outputd'");
+    SERVE_UNTIL(outputd_log_count(service, "is not permitted to log in") >= 1);
+    database_sql(database, "UPDATE trackers SET blocked = true WHERE id = %d", TRACKER);
+    cr_assert_eq(desk_code_of_set(desk, TRACKER), 0);
+    database_sql(database, "ALTER ROLE outputd LOGIN");
+    expect_becomes(TRACKER, 208);
+}
+
 Test(service_postgres_outage, a_connection_that_is_ended_is_made_again)
 {
     start_service();
@@ -167,6 +180,7 @@ Test(service_postgres_outage, a_wrong_password_is_told_without_it_and_tried_agai
     start_service();
     cr_assert_eq(desk_code_of_set(desk, TRACKER), 14);
     outputd_wait_log(service, "password authentication failed for user", 1);
+    cr_assert(PUMP_UNTIL(database_log_count(database, "password authentication failed for user") >= 6));
     database_sql(database, "ALTER ROLE outputd PASSWORD 'a-secret-word'");
     expect_becomes(TRACKER, 0);
     cr_expect_eq(outputd_log_count(service, "secret-word"), 0);

@@ -249,6 +249,22 @@ bool database_lets_service(const struct database *d, const char *sql)
     return run(d, arguments);
 }
 
+int database_log_count(const struct database *d, const char *text)
+{
+    char path[96];
+    char line[4096];
+    int count = 0;
+    FILE *log;
+
+    snprintf(path, sizeof path, "%s/log", d->directory);
+    log = fopen(path, "r");
+    while (log && fgets(line, sizeof line, log))
+        count += strstr(line, text) != NULL;
+    if (log)
+        fclose(log);
+    return count;
+}
+
 const char *database_conninfo(const struct database *d)
 {
     return d->conninfo;

@@ -18,6 +18,9 @@ const char *database_conninfo(const struct database *d);
 void database_sql(const struct database *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void database_run(const struct database *d, const char *path); /* a file of them */
 
+/* How often the text is in its log. */
+int database_log_count(const struct database *d, const char *text);
+
 /* True when the service's role may do that. */
 bool database_lets_service(const struct database *d, const char *sql);
 
