@@ -66,7 +66,8 @@ static bool is_in_flight(struct watch *w, uint32_t number)
     const struct watched *r = at(w, number);
     const struct request *request = ledger_at(w->ledger, number);
 
-    return request && !r->is_answered && !r->heard_ms && w->ledger->now_ms < request->first_ms + ACK_TIMEOUT_MS;
+    return request && !r->is_answered && !r->heard_ms &&
+           w->ledger->now_ms + CLOCKS_MS < request->first_ms + ACK_TIMEOUT_MS;
 }
 
 static void reaches(struct watch *w, uint32_t number)
@@ -82,7 +83,7 @@ static void reaches(struct watch *w, uint32_t number)
     if (r->over_ms && r->over_ms < t->newest_first_ms)
         found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply",
               t->newest);
-    if (r->accepted_ms && r->accepted_ms < t->newest_first_ms && !request->refused_first)
+    if (r->accepted_ms && r->accepted_ms < t->newest_first_ms && request->attempts == 1)
         found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one was accepted",
               t->newest);
     if (t->last != number && is_in_flight(w, t->last))
@@ -104,6 +105,7 @@ static void hears(struct watch *w, uint32_t number, uint64_t value)
 
     if (!r->heard_ms)
         r->heard_ms = w->ledger->now_ms;
+    r->last_heard_ms = w->ledger->now_ms;
     if (!r->over_ms && answer != ANSWER_NOT_SENT)
         r->over_ms = w->ledger->now_ms;
     if ((answer == ANSWER_SUCCESS || answer == ANSWER_REJECTED) && !(request->answered & 1u << answer))
@@ -159,15 +161,16 @@ void watch_away(struct watch *w, enum away_what what, bool is_there)
 
 /* --- judging --- */
 
-/* An instance may find out late that it is there again. */
+/* From its first publication to its last reply. An instance may find out late that it is there again. */
 static bool was_away(const struct watch *w, enum away_what what, const struct request *r)
 {
+    const struct watched *watched = &w->requests[r - w->ledger->requests];
     enum { FOUND_OUT_MS = 3000 };
 
     for (size_t i = 0; i < w->away_count; i++) {
         const struct away *a = &w->away[i];
 
-        if (a->what == what && a->from_ms <= r->last_ms &&
+        if (a->what == what && a->from_ms <= watched->last_heard_ms &&
             (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + FOUND_OUT_MS))
             return true;
     }

@@ -14,7 +14,8 @@ struct watched {
     uint64_t accepted_ms; /* the service's first PUBACK: then all instances have it; 0: none */
     uint64_t heard_ms;    /* the first reply; 0: none */
     uint64_t over_ms;     /* the first that is not not_sent; 0: none */
-    bool is_answered;     /* by the tracker */
+    uint64_t last_heard_ms;
+    bool is_answered; /* by the tracker */
     struct finding finding;
 };
 
