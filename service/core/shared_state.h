@@ -80,6 +80,7 @@ struct shared {
     bool is_merging;        /* what the server may have lost is being brought to it */
     unsigned done;          /* buckets that may work again */
     unsigned peers;         /* instances, this one too; 0: not known */
+    uint64_t kept_until_ms; /* before that nothing of the next two is forgotten */
     struct mirror requests; /* JOURNAL_SHARED */
     struct mirror answers;  /* JOURNAL_ANSWER */
     struct map mine; /* request id → its tracker's id: accepted or commanded here, and not known to have ended */
