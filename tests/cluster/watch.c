@@ -162,17 +162,18 @@ void watch_away(struct watch *w, enum away_what what, bool is_there)
 
 /* --- judging --- */
 
-/* From its first publication to its last reply. An instance may find out late that it is there again. */
+/* From its first publication to its last reply. An instance may find out late that it is there again: the database,
+ * when it was stopped meanwhile. */
 static bool was_away(const struct watch *w, enum away_what what, const struct request *r)
 {
     const struct watched *watched = &w->requests[r - w->ledger->requests];
-    enum { FOUND_OUT_MS = 3000 };
+    unsigned found_out_ms = what == AWAY_REDIS ? 3000 : LONGEST_FREEZE_MS + 3000;
 
     for (size_t i = 0; i < w->away_count; i++) {
         const struct away *a = &w->away[i];
 
         if (a->what == what && a->from_ms <= watched->last_heard_ms &&
-            (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + FOUND_OUT_MS))
+            (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + found_out_ms))
             return true;
     }
     return false;
@@ -202,12 +203,16 @@ static bool is_apart(const struct watch *w, const struct request *r)
  * nobody knows that nothing was sent. Or to one that knew nothing of anybody. */
 static bool is_refused_otherwise(const struct request *r)
 {
-    enum { OFFLINE = 213, NO_DATABASE = 14 };
-    const struct verdict *v = &r->verdicts[0];
+    enum { OFFLINE = 213, NO_DATABASE = 14, WRONG_HASH = 4 };
+    bool good = r->wish != WISH_WELL && !r->commands && !r->reached;
 
-    if (r->wish == WISH_WELL || r->commands || r->reached || r->verdict_count != 1)
-        return false;
-    return v->code == NO_DATABASE || (r->wish == WISH_OFFLINE && v->code == OFFLINE && v->answer == ANSWER_UNKNOWN);
+    for (unsigned i = 0; i < r->verdict_count; i++) {
+        const struct verdict *v = &r->verdicts[i];
+
+        good &= v->code == NO_DATABASE || (r->wish == WISH_OFFLINE && v->code == OFFLINE) ||
+                (r->wish == WISH_WRONG_HASH && v->code == WRONG_HASH);
+    }
+    return good && (r->verdict_count == 1 || r->fresh > 1);
 }
 
 struct finding watch_judge(void *ctx, uint32_t number)
