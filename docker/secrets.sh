@@ -8,7 +8,7 @@ secrets=${SECRETS:-/secrets}
 cd "$secrets"
 
 # The numbers of the users inside the images.
-mosquitto=1883 outputd=10001 grafana=472
+mosquitto=1883 outputd=10001 grafana=472 redis=999 postgres=999
 
 draw() {
     head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
@@ -26,7 +26,7 @@ if [ -e broker/passwd ]; then
 fi
 
 # of a run that was cut short
-rm -f broker/* outputd/* gateway/* platform/* grafana/*
+rm -f broker/* outputd/* gateway/* platform/* grafana/* redis/* postgres/*
 
 : > broker/passwd.new
 for user in outputd gateway platform health; do
@@ -46,6 +46,22 @@ for user in outputd gateway platform health; do
 done
 draw > grafana/admin_password
 give grafana/admin_password $grafana
+
+password=$(draw)
+echo "requirepass $password" > redis/password.conf
+echo "$password" > redis/redis_password
+echo "$password" > outputd/redis_password
+give redis/password.conf $redis
+give redis/redis_password $redis
+give outputd/redis_password $outputd
+
+draw > postgres/postgres_password
+give postgres/postgres_password $postgres
+password=$(draw)
+echo "$password" > postgres/outputd_password
+echo "host=postgres dbname=outputd user=outputd password=$password" > outputd/conninfo
+give postgres/outputd_password $postgres
+give outputd/conninfo $outputd
 
 mosquitto_passwd -U broker/passwd.new
 give broker/passwd.new $mosquitto

@@ -81,8 +81,8 @@ bool engine_shared_restore(struct engine *e, enum journal_kind kind, uint64_t id
                            struct instant now);
 void engine_shared_restored(struct engine *e, struct instant now);
 
-/* How many instances there are, this one too; 0: not known. */
-void engine_shared_peers(struct engine *e, unsigned count);
+/* The instances that live, this one too: names, a line each. */
+void engine_shared_peers(struct engine *e, struct bytes names, unsigned count);
 void engine_shared_down(struct engine *e, struct instant now);
 
 /* The strings of the answer. None at all: the server has refused to run the script. */

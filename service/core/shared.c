@@ -150,7 +150,7 @@ bool shared_takes(const struct engine *e, const struct pending *p)
 {
     const struct shared *s = e->shared;
 
-    return (s->is_up || p->dup) && (p->code == CODE_SUCCESS || p->code == CODE_QUEUE_ERROR || p->user_id) &&
+    return (s->is_up || p->dup) && (p->dup || p->code == CODE_SUCCESS || p->code == CODE_QUEUE_ERROR || p->user_id) &&
            has_ids(s) && s->ask_count < s->options.asks_max;
 }
 

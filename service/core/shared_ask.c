@@ -191,7 +191,7 @@ static void sweep_args(const struct engine *e, struct args *a)
 static void begin_args(const struct engine *e, struct args *a)
 {
     put_text(a, e->shared->run);
-    put_number(a, e->shared->peers);
+    put(a, buffer_bytes(&e->shared->peer_names));
     put_number(a, 2 * (uint64_t)e->shared->options.lease_ms);
 }
 

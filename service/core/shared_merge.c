@@ -45,6 +45,7 @@ void mirror_release(struct shared *s)
 {
     free(s->requests.ring);
     free(s->answers.ring);
+    buffer_release(&s->peer_names);
 }
 
 /* Others may end it: once its deadline is over, and a reply that was lost has been taken over. */
@@ -137,8 +138,10 @@ void engine_shared_knew(struct engine *e, struct bytes run)
     snprintf(e->shared->run, sizeof e->shared->run, "%.*s", (int)run.len, (const char *)run.data);
 }
 
-void engine_shared_peers(struct engine *e, unsigned count)
+void engine_shared_peers(struct engine *e, struct bytes names, unsigned count)
 {
+    buffer_clear(&e->shared->peer_names);
+    buffer_put(&e->shared->peer_names, names);
     e->shared->peers = count;
 }
 
@@ -172,6 +175,8 @@ bool merge_begin(struct engine *e, struct bytes run)
 
     drop_merge(e);
     if (!is_other && !s->is_merging) {
+        if (!s->run[0]) /* others may wait for it */
+            ask_all(e, SHARED_DONE);
         engine_shared_knew(e, run);
         return false;
     }
@@ -237,6 +242,10 @@ void merge_done(struct engine *e, struct ask *ask, const struct bytes *items, si
 {
     struct shared *s = e->shared;
 
+    if (!s->is_merging) {
+        ask_end(e, ask);
+        return;
+    }
     if (count == 2 && bytes_equal_text(items[1], "0")) { /* others have more to bring */
         ask_later(e, ask, MERGE_AGAIN_MS);
         return;

@@ -124,6 +124,19 @@ void shared_leave(struct service *s)
     redis_flush(s->shared->redis, s->now);
 }
 
+/* Those who live come first. */
+static void tell_peers(struct service *s, const struct bytes *names, size_t count, unsigned alive)
+{
+    struct buffer text = {0};
+
+    for (size_t i = 0; i < count && i < alive; i++) {
+        buffer_put(&text, names[i]);
+        buffer_put_u8(&text, '\n');
+    }
+    engine_shared_peers(s->engine, buffer_bytes(&text), alive);
+    buffer_release(&text);
+}
+
 /* A COUNT DEAD NAME… */
 static void sign_given(struct service *s, const struct bytes *items, size_t count)
 {
@@ -137,7 +150,7 @@ static void sign_given(struct service *s, const struct bytes *items, size_t coun
         buffer_put(&h->names, items[i]);
         buffer_put_u8(&h->names, '\0');
     }
-    engine_shared_peers(s->engine, (unsigned)number_of(items[1]));
+    tell_peers(s, items + 3, count - 3, (unsigned)number_of(items[1]));
     if (items[2].len)
         heir_begin(s, items[2]);
 }

@@ -7,8 +7,10 @@ import yaml
 
 ENDS_BY_ITSELF = {"secrets", "client"}
 WITHOUT_HEALTH_CHECK = {"secrets", "client", "trackers"}
-OWN_HEALTH_CHECK_IN_IMAGE = {"outputd"}
-PROFILES = {"prometheus": ["observability"], "grafana": ["observability"], "client": ["client"]}
+SHARED = {"outputd-1", "outputd-2", "outputd-3"}
+OWN_HEALTH_CHECK_IN_IMAGE = {"outputd"} | SHARED
+PROFILES = {"prometheus": ["observability"], "grafana": ["observability"], "client": ["client"], "outputd": ["single"]}
+PROFILES |= {name: ["scale"] for name in SHARED | {"redis", "postgres"}}
 
 
 def rules(name, service):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Whether every metric, and every label, that alerts and dashboards name is one that the service has.
 
-metric_names.py METRICS FILE...   METRICS: a file with what /metrics answers, or its URL; FILE: rules (.yml), dashboards (.json)
+metric_names.py METRICS FILE...   METRICS: a file with what /metrics answers, or its URL, or
+several with commas between them; FILE: rules (.yml), dashboards (.json)
 """
 import json
 import re
@@ -75,7 +76,7 @@ def mistakes(expression, metrics):
 
 
 def main():
-    metrics = metrics_of(read(sys.argv[1]))
+    metrics = metrics_of("".join(read(source) for source in sys.argv[1].split(",")))
     seen, failed = set(), False
     for path in sys.argv[2:]:
         text = read(path)

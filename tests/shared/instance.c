@@ -358,12 +358,15 @@ static void bring_up(struct instance *i)
 {
     static const enum journal_kind kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
     char run[16];
-    unsigned peers = 0;
+    struct buffer living = {0};
 
-    for (unsigned n = 0; n < INSTANCES; n++)
-        peers += instances[n].engine != NULL;
+    for (unsigned n = 0; n < INSTANCES; n++) {
+        if (instances[n].engine)
+            buffer_printf(&living, "%s\n", names[n]);
+    }
     snprintf(run, sizeof run, "run%u", server_run());
-    engine_shared_peers(i->engine, peers);
+    engine_shared_peers(i->engine, buffer_bytes(&living), INSTANCES);
+    buffer_release(&living);
     if (!engine_shared_up(i->engine, bytes_of_text(run), instance_now()))
         return;
     for (size_t k = 0; k < 3; k++) {

@@ -95,6 +95,19 @@ function commands.HDEL(key, ...)
     end
 end
 
+function commands.HVALS(key)
+    local values = {}
+    for _, value in pairs(hashes[key] or {}) do
+        values[#values + 1] = value
+    end
+    return values
+end
+
+function commands.HSETNX(key, field, value)
+    hashes[key] = hashes[key] or {}
+    hashes[key][field] = hashes[key][field] or value
+end
+
 function commands.HLEN(key)
     local count = 0
     for _ in pairs(hashes[key] or {}) do

@@ -14,8 +14,8 @@
 --   :ids        string  the last block of numbers that was given out; in bucket 0
 --   :n          string  the server that was looked at
 --   :i          hash    in bucket 0: until when each instance has given a sign of life; :h:INSTANCE its heir
---   :m          hash    while what it may have lost is put together again: u: until when at the latest; e: how many
---                       instances there are; dINSTANCE: it has brought all it knows
+--   :m          hash    while what it may have lost is put together again: u: until when at the latest; :INSTANCE: '0',
+--                       or '1' once it has brought all it knows
 --
 -- Every script may be called again when its answer was lost.
 local bucket = KEYS[1]

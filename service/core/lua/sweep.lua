@@ -26,8 +26,15 @@ local function lane(tracker)
 end
 
 local function request(id)
-    local r = redis.call('HMGET', request_key(id), 'z', 'r', 'c', 'u')
+    local r = redis.call('HMGET', request_key(id), 'z', 'r', 'c', 'u', 'k')
     if not r[1] then
+        not_due(id)
+        return
+    end
+    -- A refusal that nobody has heard, of a request that was asked again and taken then.
+    local kind, _, _, other = seen(r[5])
+    if r[1] == 'e' and (kind == 'p' or kind == 'a') and other ~= id then
+        redis.call('DEL', request_key(id))
         not_due(id)
         return
     end
