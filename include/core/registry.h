@@ -63,8 +63,8 @@ int registry_add_user(struct registry *r, const struct registry_user *user);
 int registry_add_session(struct registry *r, const struct registry_session *session);
 int registry_add_tracker(struct registry *r, const struct registry_entry *entry, const char *model);
 
-/* A copy to be changed; what it was made of is read all the while. It is made in the memory of `old`, which nobody needs
- * any more and is taken over; NULL: there is none. */
+/* A copy to be changed; what it was made of is read all the while. It is made in the memory of `old`, which nobody
+ * needs any more and is taken over; NULL: there is none. */
 struct registry *registry_copy(const struct registry *r, struct registry *old);
 
 /* As registry_add_*, or in place of the one with this id or hash. */

@@ -109,6 +109,19 @@ void files_close(struct service *s)
     (void)s;
 }
 
+/* Of a registry from a database, which there is none of here. */
+void files_take_rules(struct service *s, struct rules *rules)
+{
+    (void)s;
+    (void)rules;
+}
+
+void files_take_reload(struct service *s, struct rules *rules)
+{
+    (void)s;
+    (void)rules;
+}
+
 /* The files have changed. */
 void files_watch(struct service *s)
 {
