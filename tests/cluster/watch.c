@@ -41,6 +41,8 @@ static bool is_late(const struct watch *w, const struct watched *r)
 
     if (!r->instance)
         return false;
+    if (r->accepted_ms >= r->arrived_ms) /* then it has read it */
+        return w->ledger->now_ms > r->accepted_ms + ACK_TIMEOUT_MS + MARGIN_MS;
     from_ms = later(from_ms, w->works_from_ms[r->instance - 1]);
     return from_ms < UINT64_MAX && w->ledger->now_ms > from_ms + ACK_TIMEOUT_MS + MARGIN_MS;
 }
