@@ -189,7 +189,7 @@ $(BUILD)/tests/chaos: $(call objects,tests/chaos) $(call objects,tests/witness) 
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 $(BUILD)/tests/cluster: $(call objects,tests/cluster) $(call objects,tests/witness) \
-    $(patsubst %,$(BUILD)/obj/tests/support/%.o,redis_server broker) $(BUILD)/libbase.a
+    $(patsubst %,$(BUILD)/obj/tests/support/%.o,redis_server database broker) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 
@@ -239,7 +239,7 @@ help:
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
 	@echo 'make fuzz       what reads bytes from outside, under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make chaos      ten minutes of kills, cuts and full disks under load: nothing lost, repeated, contradicted'
-	@echo 'make cluster-test  three instances that share their state: kills, stops, restarts of Redis and the broker'
+	@echo 'make cluster-test  three instances that share their state, killed and stopped, as Redis, PostgreSQL and the broker are'
 	@echo 'make console-test  the console in a browser, with a real broker and simulated trackers'
 	@echo 'make docker-lint  what can be checked of docker/ without an engine: compose, alerts, dashboard'
 	@echo 'make image      build the container image, with docker or podman'

@@ -1,8 +1,9 @@
-/* Several instances of build/outputd that share their state in Redis, with mosquitto and simulated trackers, under a
- * steady load: instances are killed, for a while and for good, and stopped, Redis and the broker are restarted, and
- * every request is accounted for at the end. Environment: SEED, RATE (requests a second), and how many faults of each
- * kind: KILLS, KILLS_FOR_GOOD, FREEZES, REDIS_KILLS, REDIS_LOSSES, REDIS_FREEZES, BROKER_RESTARTS. The same seed gives
- * the same plan; the load's timing, and which instance has the moment that a fault waits for, is the machine's. */
+/* Several instances of build/outputd that share their state in Redis, with mosquitto, PostgreSQL and simulated
+ * trackers, under a steady load: instances are killed, for a while and for good, and stopped, Redis and the broker are
+ * restarted, and every request is accounted for at the end. Environment: SEED, RATE (requests a second), and how many
+ * faults of each kind: KILLS, KILLS_FOR_GOOD, FREEZES, REDIS_KILLS, REDIS_LOSSES, REDIS_FREEZES, DATABASE_KILLS,
+ * DATABASE_RESTARTS, BROKER_RESTARTS. The same seed gives the same plan; the load's timing, and which instance has the
+ * moment that a fault waits for, is the machine's. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -37,12 +38,14 @@ static const struct {
     const char *name;
     unsigned otherwise;
 } counts[FAULT_KINDS] = {
-    [FAULT_KILL] = {"KILLS", 24},
-    [FAULT_KILL_FOR_GOOD] = {"KILLS_FOR_GOOD", 0},
-    [FAULT_FREEZE] = {"FREEZES", 12},
-    [FAULT_REDIS_KILL] = {"REDIS_KILLS", 6},
-    [FAULT_REDIS_LOSE] = {"REDIS_LOSSES", 0},
-    [FAULT_REDIS_FREEZE] = {"REDIS_FREEZES", 4},
+    [FAULT_KILL] = {"KILLS", 40},
+    [FAULT_KILL_FOR_GOOD] = {"KILLS_FOR_GOOD", 5},
+    [FAULT_FREEZE] = {"FREEZES", 16},
+    [FAULT_REDIS_KILL] = {"REDIS_KILLS", 4},
+    [FAULT_REDIS_LOSE] = {"REDIS_LOSSES", 3},
+    [FAULT_REDIS_FREEZE] = {"REDIS_FREEZES", 3},
+    [FAULT_DATABASE_KILL] = {"DATABASE_KILLS", 2},
+    [FAULT_DATABASE_RESTART] = {"DATABASE_RESTARTS", 2},
     [FAULT_BROKER_RESTART] = {"BROKER_RESTARTS", 3},
 };
 
@@ -80,6 +83,7 @@ static void init(struct cluster *c)
     stage_init(&c->stage, &c->ledger);
     trackers_init(&c->trackers, &c->ledger, c->options.seed, c->stage.broker_port);
     trackers_write_files(&c->trackers, c->stage.folder, QUARANTINE_MS);
+    stage_fill_database(&c->stage);
     watch_init(&c->watch, &c->ledger, &c->trackers);
     faults_init(&c->faults, &c->plan, &c->stage, &c->watch);
     for (unsigned i = 0; i < INSTANCES; i++) {
@@ -170,7 +174,7 @@ static bool finish(struct cluster *c)
     good = report_print(&summary);
     if (!good)
         fprintf(stderr, "cluster: SEED=%" PRIu64 ", logs are in %s\n", c->options.seed, c->stage.folder);
-    stage_release(&c->stage, !good);
+    stage_release(&c->stage, !good || option("KEEP", 0));
     plan_release(&c->plan);
     watch_release(&c->watch);
     ledger_release(&c->ledger);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "support/database.h"
 #include "support/redis_server.h"
 
 enum { MOMENT_PATIENCE_MS = 1500, CRASHES_MAX = 10 };
@@ -55,6 +56,32 @@ static unsigned choose_instance(const struct faults *f, unsigned thrown)
     return count ? free[thrown % count] : INSTANCES;
 }
 
+/* What Redis had is in the journals of the instances: of those that can bring it within two leases. Only a loss of both
+ * at once is a loss, and that is not what is tried here. */
+static bool must_wait(const struct faults *f, enum row row)
+{
+    enum {
+        SHORT_MS = LEASE_MS / 2,
+        MERGED_MS = 4 * LEASE_MS,                       /* since Redis is there: all have brought what they have */
+        ENDED_MS = 2 * (ACK_TIMEOUT_MS + 2 * LEASE_MS), /* since an instance is gone: what it alone knew is over */
+    };
+    const struct fault *fault = fault_of(f, row);
+    uint64_t now_ms = f->ledger->now_ms;
+
+    if (fault->kind == FAULT_REDIS_LOSE) {
+        if (f->gone_ms && now_ms - f->gone_ms < ENDED_MS)
+            return true;
+        for (unsigned i = 0; i < INSTANCES; i++) {
+            if (!is_free(f, i))
+                return true;
+        }
+    }
+    if (!is_of_instance(row) || (fault->kind != FAULT_KILL_FOR_GOOD && fault->duration_ms <= SHORT_MS))
+        return false;
+    return (f->runs[ROW_REDIS].is_active && fault_of(f, ROW_REDIS)->kind == FAULT_REDIS_LOSE) ||
+           (f->lost_ms && now_ms - f->lost_ms < MERGED_MS);
+}
+
 /* --- begin and end of each kind --- */
 
 static void lose_redis(const struct stage *s)
@@ -88,6 +115,12 @@ static void begin(struct faults *f, const struct fault *fault, unsigned which)
     case FAULT_REDIS_FREEZE:
         redis_server_freeze(s->redis);
         break;
+    case FAULT_DATABASE_KILL:
+        database_kill(s->database);
+        break;
+    case FAULT_DATABASE_RESTART:
+        database_halt(s->database);
+        break;
     case FAULT_BROKER_RESTART:
         stage_end_broker(s);
         break;
@@ -119,6 +152,10 @@ static bool end(struct faults *f, const struct fault *fault, unsigned which)
     case FAULT_REDIS_FREEZE:
         redis_server_thaw(s->redis);
         break;
+    case FAULT_DATABASE_KILL:
+    case FAULT_DATABASE_RESTART:
+        database_resume(s->database);
+        break;
     case FAULT_BROKER_RESTART:
         if (!stage_broker_ended(s))
             return false;
@@ -135,8 +172,8 @@ static bool end(struct faults *f, const struct fault *fault, unsigned which)
 static void hold(struct faults *f, enum row row, bool held)
 {
     watch_hold(f->watch, is_of_instance(row) ? f->runs[row].which : INSTANCES, held);
-    if (row == ROW_REDIS)
-        watch_redis(f->watch, !held);
+    if (row == ROW_REDIS || row == ROW_DATABASE)
+        watch_away(f->watch, row == ROW_REDIS ? AWAY_REDIS : AWAY_DATABASE, !held);
 }
 
 static void begin_row(struct faults *f, enum row row, unsigned which)
@@ -156,6 +193,8 @@ static void begin_row(struct faults *f, enum row row, unsigned which)
            fault_names[fault->kind], *name ? ": " : "", name, fault->duration_ms);
     fflush(stdout);
     f->done[fault->kind]++;
+    if (fault->kind == FAULT_KILL_FOR_GOOD)
+        f->gone_ms = f->ledger->now_ms;
 }
 
 static void end_row(struct faults *f, enum row row)
@@ -163,6 +202,8 @@ static void end_row(struct faults *f, enum row row)
     struct run *run = &f->runs[row];
 
     ledger_note_end(f->ledger, run->note);
+    if (fault_of(f, row)->kind == FAULT_REDIS_LOSE)
+        f->lost_ms = f->ledger->now_ms;
     run->is_active = false;
     run->next++;
     hold(f, row, false);
@@ -182,6 +223,8 @@ static void turn_row(struct faults *f, enum row row)
             end_row(f, row);
         return;
     }
+    if (must_wait(f, row))
+        return;
     if (!run->is_armed && fault_of(f, row)->moment != MOMENTS) {
         run->is_armed = true;
         run->at_ms = f->ledger->now_ms + MOMENT_PATIENCE_MS;
@@ -207,7 +250,7 @@ void faults_moment(void *ctx, enum moment moment)
     unsigned which = f->ledger->service - 1;
 
     for (enum row row = 0; row < ROWS; row++) {
-        if (!f->runs[row].is_armed || fault_of(f, row)->moment != moment || !is_free(f, which))
+        if (!f->runs[row].is_armed || fault_of(f, row)->moment != moment || !is_free(f, which) || must_wait(f, row))
             continue;
         spin(fault_of(f, row)->delay_us);
         f->at_moment++;

@@ -22,6 +22,8 @@ struct faults {
     struct ledger *ledger;
     struct watch *watch;
     struct run runs[ROWS];
+    uint64_t gone_ms; /* when an instance was killed for good, the last time; 0: never */
+    uint64_t lost_ms; /* when Redis came back with nothing */
     unsigned done[FAULT_KINDS];
     unsigned at_moment; /* those that came at the moment they waited for */
     unsigned crashes;   /* an instance ended by itself */

@@ -9,6 +9,7 @@ const char *const fault_names[FAULT_KINDS] = {
     [FAULT_KILL] = "kill -9 of an instance",           [FAULT_KILL_FOR_GOOD] = "kill -9 of an instance for good",
     [FAULT_FREEZE] = "SIGSTOP of an instance",         [FAULT_REDIS_KILL] = "kill -9 of Redis, its log kept",
     [FAULT_REDIS_LOSE] = "kill -9 of Redis, all lost", [FAULT_REDIS_FREEZE] = "SIGSTOP of Redis",
+    [FAULT_DATABASE_KILL] = "kill -9 of PostgreSQL",   [FAULT_DATABASE_RESTART] = "restart of PostgreSQL",
     [FAULT_BROKER_RESTART] = "restart of the broker",
 };
 
@@ -23,7 +24,15 @@ static const struct {
     [FAULT_REDIS_KILL] = {0, 4000, 2000, 12000},
     [FAULT_REDIS_LOSE] = {0, 3000, 2000, 12000},
     [FAULT_REDIS_FREEZE] = {100, 5000, 2000, 12000},
-    [FAULT_BROKER_RESTART] = {0, 1500, 15000, 30000},
+    [FAULT_DATABASE_KILL] = {0, 8000, 5000, 20000},
+    [FAULT_DATABASE_RESTART] = {0, 8000, 5000, 20000},
+    [FAULT_BROKER_RESTART] = {0, 5000, 10000, 30000},
+};
+
+/* Of those that are not done to instances. */
+static const enum row rows[FAULT_KINDS] = {
+    [FAULT_REDIS_KILL] = ROW_REDIS,       [FAULT_REDIS_LOSE] = ROW_REDIS,          [FAULT_REDIS_FREEZE] = ROW_REDIS,
+    [FAULT_DATABASE_KILL] = ROW_DATABASE, [FAULT_DATABASE_RESTART] = ROW_DATABASE, [FAULT_BROKER_RESTART] = ROW_BROKER,
 };
 
 static struct fault throw_fault(enum fault_kind kind, struct dice *dice)
@@ -75,7 +84,7 @@ void plan_make(struct plan *p, const struct plan_options *options)
             add(p, ROW_INSTANCES, kind, count - count / 2, &dice);
             add(p, ROW_OTHER_INSTANCES, kind, count / 2, &dice);
         } else {
-            add(p, kind == FAULT_BROKER_RESTART ? ROW_BROKER : ROW_REDIS, kind, count, &dice);
+            add(p, rows[kind], kind, count, &dice);
         }
     }
     for (enum row row = 0; row < ROWS; row++)

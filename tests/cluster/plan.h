@@ -12,11 +12,13 @@ enum fault_kind {
     FAULT_REDIS_KILL, /* it comes back with all that it had acknowledged */
     FAULT_REDIS_LOSE, /* it comes back with nothing */
     FAULT_REDIS_FREEZE,
+    FAULT_DATABASE_KILL,
+    FAULT_DATABASE_RESTART,
     FAULT_BROKER_RESTART,
     FAULT_KINDS
 };
 
-enum row { ROW_INSTANCES, ROW_OTHER_INSTANCES, ROW_REDIS, ROW_BROKER, ROWS };
+enum row { ROW_INSTANCES, ROW_OTHER_INSTANCES, ROW_REDIS, ROW_DATABASE, ROW_BROKER, ROWS };
 
 struct fault {
     enum fault_kind kind;

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "support/broker.h"
+#include "support/database.h"
 #include "support/redis_server.h"
 #include "witness/process.h"
 #include "witness/proxy.h"
@@ -54,12 +55,6 @@ static void write_broker_config(const struct stage *s)
     fclose(file);
 }
 
-/* Where the registry is. */
-static void put_registry(FILE *file)
-{
-    fputs("registry: { path = \"registry.cfg\"; };\n", file);
-}
-
 static void write_instance_config(const struct stage *s, const struct instance *i)
 {
     char name[48];
@@ -76,9 +71,10 @@ static void write_instance_config(const struct stage *s, const struct instance *
             "limits: { user_rate = 0.0; };\n"
             "journal: { path = \"journal-%s\"; size_mb = 16; };\n"
             "state: { source = \"redis\"; url = \"%s\"; lease_ms = %d; };\n"
+            "registry: { source = \"postgres\"; conninfo = \"%s\"; timeout_s = 5; };\n"
             "http: { listen = \"\"; };\n",
-            i->name, i->port, ACK_TIMEOUT_MS, i->name, redis_server_url(s->redis), LEASE_MS);
-    put_registry(file);
+            i->name, i->port, ACK_TIMEOUT_MS, i->name, redis_server_url(s->redis), LEASE_MS,
+            database_conninfo(s->database));
     fclose(file);
 }
 
@@ -201,7 +197,7 @@ void stage_init(struct stage *s, struct ledger *l)
     write_broker_config(s);
     s->broker_log = process_open_log(s->folder, "mosquitto.log");
     s->redis = redis_server_start(&(struct redis_server_options){.log = true});
-    s->redis_is_there = true;
+    s->database = database_start();
     stage_start_broker(s);
     for (unsigned i = 0; i < INSTANCES; i++) {
         struct instance *instance = &s->instances[i];
@@ -210,6 +206,14 @@ void stage_init(struct stage *s, struct ledger *l)
         instance->proxy = proxy_new(instance->port, s->broker_port, &instance->tap.watcher);
         stage_rename_instance(s, i);
     }
+}
+
+void stage_fill_database(const struct stage *s)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/registry.sql", s->folder);
+    database_run(s->database, path);
 }
 
 void stage_turn(struct stage *s)
@@ -227,6 +231,7 @@ void stage_release(struct stage *s, bool keep)
     if (s->broker)
         process_kill(s->broker);
     redis_server_stop(s->redis);
+    database_stop(s->database);
     close(s->broker_log);
     if (!keep)
         run_shell("rm -rf %s/*.log %s/journal-*", s->folder);

@@ -1,5 +1,5 @@
-/* What the run is played on: mosquitto, Redis and several instances of the service, each behind a proxy of its own that
- * is read along, in the folder build/cluster. */
+/* What the run is played on: mosquitto, Redis, PostgreSQL and several instances of the service, each behind a proxy of
+ * its own that is read along, in the folder build/cluster. */
 #ifndef CLUSTER_STAGE_H
 #define CLUSTER_STAGE_H
 
@@ -29,13 +29,16 @@ struct stage {
     int broker_log;
     pid_t broker; /* 0: it does not run */
     struct redis_server *redis;
-    bool redis_is_there;
+    struct database *database;
     struct instance instances[INSTANCES];
 };
 
 /* moment: what the taps see passing; tap->service says by whom. */
 void stage_init(struct stage *s, struct ledger *l);
 void stage_release(struct stage *s, bool keep);
+
+/* registry.sql of the folder, before any instance is started. */
+void stage_fill_database(const struct stage *s);
 
 /* Once a turn, before poller_wait. */
 void stage_turn(struct stage *s);

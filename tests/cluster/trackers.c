@@ -254,22 +254,21 @@ static FILE *open_file(const char *folder, const char *name)
     return file;
 }
 
+static void put_tracker(FILE *file, int32_t id, const char *model, bool is_last)
+{
+    fprintf(file, "(%d, 1, '%s', %d)%s\n", id, model, SPEECH_OUTPUTS, is_last ? ";" : ",");
+}
+
+/* User and session are those of the examples. */
 static void write_registry(const struct trackers *t, const char *folder)
 {
-    FILE *file = open_file(folder, "registry.cfg");
+    FILE *file = open_file(folder, "registry.sql");
 
-    fputs("users = ({ id = 1; });\n"
-          "sessions = ({ hash_sha256 = \"6db7a36af666ba46c78d9b8529e2fed98b3a19a7ee23f9cf2a2d5eed382ec63e\"; "
-          "user_id = 1; master = true; });\n"
-          "trackers = (\n",
-          file);
+    fputs("INSERT INTO trackers (id, user_id, model, outputs) VALUES\n", file);
     for (unsigned i = 0; i < t->count; i++)
-        fprintf(file, "{ id = %d; user_id = 1; model = \"%s\"; outputs = %d; },\n", t->each[i].id,
-                families[t->each[i].family].model, SPEECH_OUTPUTS);
+        put_tracker(file, t->each[i].id, families[t->each[i].family].model, false);
     for (int i = 0; i < OFFLINE_COUNT; i++)
-        fprintf(file, "{ id = %d; user_id = 1; model = \"generic_json\"; outputs = %d; }%s\n", OFFLINE_FIRST + i,
-                SPEECH_OUTPUTS, i + 1 < OFFLINE_COUNT ? "," : "");
-    fputs(");\n", file);
+        put_tracker(file, OFFLINE_FIRST + i, "generic_json", i + 1 == OFFLINE_COUNT);
     fclose(file);
 }
 

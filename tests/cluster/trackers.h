@@ -54,8 +54,8 @@ uint32_t trackers_choose(void *ctx, struct dice *dice);
 /* Its place among `each`; count: not there. */
 unsigned trackers_find(const struct trackers *t, int32_t id);
 
-/* registry.cfg, and the profiles of the text families. quarantine_ms: how long an ack of FAMILY_FIFO may be on its way.
- */
+/* registry.sql, for the tables of the shipped schema, and the profiles of the text families. quarantine_ms: how long an
+ * ack of FAMILY_FIFO may be on its way. */
 void trackers_write_files(const struct trackers *t, const char *folder, unsigned quarantine_ms);
 
 #endif

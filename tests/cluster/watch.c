@@ -19,10 +19,10 @@ static struct watched *at(struct watch *w, uint32_t number)
     return &w->requests[number];
 }
 
-static void found(struct watched *r, enum fault_class class, const char *why)
+static void found(struct watched *r, enum fault_class class, const char *why, uint32_t other)
 {
     if (!r->finding.class)
-        r->finding = (struct finding){class, why};
+        r->finding = (struct finding){class, why, other};
 }
 
 /* --- leaving --- */
@@ -41,31 +41,36 @@ static bool is_late(const struct watch *w, const struct watched *r)
 
     if (!r->instance)
         return false;
+    if (r->accepted_ms >= r->arrived_ms) /* then it has read it */
+        return w->ledger->now_ms > r->accepted_ms + ACK_TIMEOUT_MS + MARGIN_MS;
     from_ms = later(from_ms, w->works_from_ms[r->instance - 1]);
     return from_ms < UINT64_MAX && w->ledger->now_ms > from_ms + ACK_TIMEOUT_MS + MARGIN_MS;
 }
 
-/* The reply may leave through one instance and the command through another, and this program is slow at times. */
+/* The reply may leave through one instance and the command through another, and this program is slow at times. What was
+ * refused may be asked again. */
 static void leaves(struct watch *w, struct watched *r)
 {
     enum { PASSING_MS = 500 };
 
-    if (r->heard_ms && w->ledger->now_ms - r->heard_ms > PASSING_MS)
-        found(r, FAULT_STALE, "commanded after its reply");
+    if (r->over_ms && w->ledger->now_ms - r->over_ms > PASSING_MS)
+        found(r, FAULT_STALE, "commanded after its reply", 0);
     if (is_late(w, r))
-        found(r, FAULT_STALE, "commanded after its deadline");
+        found(r, FAULT_STALE, "commanded after its deadline", 0);
 }
 
 /* --- reaching --- */
 
 /* Whatever the service knows of: it was published before the deadline began, the tracker has not acked it, and nobody
- * was told that it is over. */
+ * was told that it is over. Clocks of three instances and of Redis agree to some milliseconds. */
 static bool is_in_flight(struct watch *w, uint32_t number)
 {
+    enum { CLOCKS_MS = 50 };
     const struct watched *r = at(w, number);
     const struct request *request = ledger_at(w->ledger, number);
 
-    return request && !r->is_answered && !r->heard_ms && w->ledger->now_ms < request->first_ms + ACK_TIMEOUT_MS;
+    return request && !r->is_answered && !r->heard_ms &&
+           w->ledger->now_ms + CLOCKS_MS < request->first_ms + ACK_TIMEOUT_MS;
 }
 
 static void reaches(struct watch *w, uint32_t number)
@@ -78,12 +83,19 @@ static void reaches(struct watch *w, uint32_t number)
     if (place == w->trackers->count)
         return;
     t = &w->each[place];
-    if (r->heard_ms && r->heard_ms < t->newest_first_ms)
-        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply");
+    if (r->over_ms && r->over_ms < t->newest_first_ms)
+        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply",
+              t->newest);
+    if (r->accepted_ms && r->accepted_ms < t->newest_first_ms && request->attempts == 1)
+        found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one was accepted",
+              t->newest);
     if (t->last != number && is_in_flight(w, t->last))
-        found(at(w, number), FAULT_CROWDED, "reached its tracker while another one was in flight");
+        found(r, FAULT_CROWDED, "reached its tracker while another one was in flight", t->last);
     t->last = number;
-    t->newest_first_ms = later(t->newest_first_ms, request->first_ms);
+    if (request->first_ms > t->newest_first_ms) {
+        t->newest = number;
+        t->newest_first_ms = request->first_ms;
+    }
 }
 
 /* --- marks --- */
@@ -96,8 +108,11 @@ static void hears(struct watch *w, uint32_t number, uint64_t value)
 
     if (!r->heard_ms)
         r->heard_ms = w->ledger->now_ms;
+    r->last_heard_ms = w->ledger->now_ms;
+    if (!r->over_ms && answer != ANSWER_NOT_SENT)
+        r->over_ms = w->ledger->now_ms;
     if ((answer == ANSWER_SUCCESS || answer == ANSWER_REJECTED) && !(request->answered & 1u << answer))
-        found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it");
+        found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it", 0);
 }
 
 static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
@@ -109,6 +124,8 @@ static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
     if (mark == MARK_DELIVERED || mark == MARK_REDELIVERED) {
         r->arrived_ms = w->ledger->now_ms;
         r->instance = (uint8_t)w->ledger->service;
+    } else if (mark == MARK_PUBACKED && !r->accepted_ms) {
+        r->accepted_ms = w->ledger->now_ms;
     } else if (mark == MARK_COMMAND) {
         leaves(w, r);
     } else if (mark == MARK_REACHED && !(request->reached && request->reached_id == value)) {
@@ -129,10 +146,12 @@ void watch_hold(struct watch *w, unsigned which, bool held)
     *from_ms = held ? UINT64_MAX : w->ledger->now_ms;
 }
 
-void watch_redis(struct watch *w, bool is_there)
+void watch_away(struct watch *w, enum away_what what, bool is_there)
 {
-    if (is_there) {
-        w->away[w->away_count - 1].until_ms = w->ledger->now_ms;
+    for (size_t i = w->away_count; is_there && i > 0; i--) {
+        if (w->away[i - 1].what != what)
+            continue;
+        w->away[i - 1].until_ms = w->ledger->now_ms;
         return;
     }
     if (w->away_count == w->away_size) {
@@ -140,40 +159,62 @@ void watch_redis(struct watch *w, bool is_there)
         w->away = realloc(w->away, w->away_size * sizeof *w->away);
         CHECK(w->away);
     }
-    w->away[w->away_count++] = (struct away){w->ledger->now_ms, UINT64_MAX};
+    w->away[w->away_count++] = (struct away){what, w->ledger->now_ms, UINT64_MAX};
 }
 
 /* --- judging --- */
 
-/* An instance may find out late that Redis is there again. */
-static bool redis_was_away(const struct watch *w, const struct request *r)
+/* From its first publication to its last reply. An instance may find out late that it is there again: the database,
+ * when it was stopped meanwhile. */
+static bool was_away(const struct watch *w, enum away_what what, const struct request *r)
 {
-    enum { FOUND_OUT_MS = 3000 };
+    const struct watched *watched = &w->requests[r - w->ledger->requests];
+    unsigned found_out_ms = what == AWAY_REDIS ? 3000 : LONGEST_FREEZE_MS + 3000;
 
     for (size_t i = 0; i < w->away_count; i++) {
         const struct away *a = &w->away[i];
 
-        if (a->from_ms <= r->last_ms && (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + FOUND_OUT_MS))
+        if (a->what == what && a->from_ms <= watched->last_heard_ms &&
+            (a->until_ms == UINT64_MAX || r->first_ms <= a->until_ms + found_out_ms))
             return true;
     }
     return false;
 }
 
 /* Code 8 and a reply after a command, to different publications of it by its requester, where Redis was away: the
- * instance that refused the one could not know of the other. */
+ * instance that refused the one could not know of the other. Likewise code 14 of one that was started while there was
+ * no database. */
 static bool is_apart(const struct watch *w, const struct request *r)
 {
-    enum { QUEUE_ERROR = 8 };
+    enum { QUEUE_ERROR = 8, NO_DATABASE = 14 };
     bool refused = false;
     unsigned others = 0;
 
     for (unsigned i = 0; i < r->verdict_count; i++) {
-        bool is_refusal = r->verdicts[i].answer == ANSWER_NOT_SENT && r->verdicts[i].code == QUEUE_ERROR;
+        const struct verdict *v = &r->verdicts[i];
+        bool is_refusal = v->answer == ANSWER_NOT_SENT && ((v->code == QUEUE_ERROR && was_away(w, AWAY_REDIS, r)) ||
+                                                           (v->code == NO_DATABASE && was_away(w, AWAY_DATABASE, r)));
 
         refused |= is_refusal;
         others += !is_refusal;
     }
-    return refused && others <= 1 && r->fresh > 1 && redis_was_away(w, r);
+    return refused && others <= 1 && r->fresh > 1;
+}
+
+/* It went to an instance that did not know that the tracker is offline, or that was gone when it had the turn: then
+ * nobody knows that nothing was sent. Or to one that knew nothing of anybody. */
+static bool is_refused_otherwise(const struct request *r)
+{
+    enum { OFFLINE = 213, NO_DATABASE = 14, WRONG_HASH = 4 };
+    bool good = r->wish != WISH_WELL && !r->commands && !r->reached;
+
+    for (unsigned i = 0; i < r->verdict_count; i++) {
+        const struct verdict *v = &r->verdicts[i];
+
+        good &= v->code == NO_DATABASE || (r->wish == WISH_OFFLINE && v->code == OFFLINE) ||
+                (r->wish == WISH_WRONG_HASH && v->code == WRONG_HASH);
+    }
+    return good && (r->verdict_count == 1 || r->fresh > 1);
 }
 
 struct finding watch_judge(void *ctx, uint32_t number)
@@ -186,10 +227,12 @@ struct finding watch_judge(void *ctx, uint32_t number)
         w->apart++;
         finding = (struct finding){0};
     }
+    if (finding.class == FAULT_CONTRADICTION && is_refused_otherwise(r))
+        finding = (struct finding){0};
     if (!finding.class)
         finding = at(w, number)->finding;
     if (!finding.class && r->taken && r->heard == 0)
-        finding = (struct finding){FAULT_LOST, "no reply, although the broker had it"};
+        finding = (struct finding){FAULT_LOST, "no reply, although the broker had it", 0};
     return finding;
 }
 

@@ -9,20 +9,27 @@
 
 /* What is known of a request beside the ledger. */
 struct watched {
-    uint64_t arrived_ms; /* handed to an instance, the last time; 0: never */
-    uint8_t instance;    /* which one, from 1 */
-    uint64_t heard_ms;   /* the first reply; 0: none */
-    bool is_answered;    /* by the tracker */
+    uint64_t arrived_ms;  /* handed to an instance, the last time; 0: never */
+    uint8_t instance;     /* which one, from 1 */
+    uint64_t accepted_ms; /* the service's first PUBACK: then all instances have it; 0: none */
+    uint64_t heard_ms;    /* the first reply; 0: none */
+    uint64_t over_ms;     /* the first that is not not_sent; 0: none */
+    uint64_t last_heard_ms;
+    bool is_answered; /* by the tracker */
     struct finding finding;
 };
 
 /* Of a tracker, what has reached it. */
 struct watched_tracker {
     uint32_t last;
-    uint64_t newest_first_ms; /* when the newest of its requests was published that has reached it */
+    uint32_t newest;          /* of its requests that have reached it, the one that was published last */
+    uint64_t newest_first_ms; /* when that was */
 };
 
+enum away_what { AWAY_REDIS, AWAY_DATABASE };
+
 struct away {
+    enum away_what what;
     uint64_t from_ms;
     uint64_t until_ms;
 };
@@ -35,10 +42,10 @@ struct watch {
     struct watched_tracker each[TRACKERS_MAX];
     uint64_t works_from_ms[INSTANCES]; /* since when nothing holds this instance up; UINT64_MAX: it is held up */
     uint64_t common_from_ms;           /* likewise of what all need */
-    struct away *away;                 /* when Redis was */
+    struct away *away;
     size_t away_count;
     size_t away_size;
-    unsigned apart; /* requests that were refused while Redis was away, and asked again by their requester */
+    unsigned apart; /* requests that were refused while something was away, and asked again by their requester */
 };
 
 void watch_init(struct watch *w, struct ledger *l, const struct trackers *trackers);
@@ -47,7 +54,7 @@ void watch_release(struct watch *w);
 /* A fault begins to hold an instance up, or (INSTANCES) all of them, or is over. */
 void watch_hold(struct watch *w, unsigned which, bool held);
 
-void watch_redis(struct watch *w, bool is_there);
+void watch_away(struct watch *w, enum away_what what, bool is_there);
 
 /* For tally_judge; ctx is the watch. */
 struct finding watch_judge(void *ctx, uint32_t number);

@@ -42,6 +42,10 @@ static void print_bad(const struct ledger *l, uint32_t number, struct finding fi
 {
     fprintf(out, "%s: %s: ", class_names[finding.class], finding.why);
     ledger_print(l, number, out);
+    if (finding.other) {
+        fputs("and the other one is ", out);
+        ledger_print(l, finding.other, out);
+    }
 }
 
 void tally_judge(struct tally *t, const struct ledger *l, const char *folder,

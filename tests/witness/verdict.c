@@ -6,18 +6,18 @@
 static struct finding find_lost(const struct request *r)
 {
     if (!r->once && r->heard == 0)
-        return (struct finding){FAULT_LOST, "no reply, although it was repeated"};
+        return (struct finding){FAULT_LOST, "no reply, although it was repeated", 0};
     if (r->pubacked && r->heard == 0 && !r->reply_taken)
-        return (struct finding){FAULT_LOST, "no reply after the service's PUBACK"};
+        return (struct finding){FAULT_LOST, "no reply after the service's PUBACK", 0};
     return (struct finding){0};
 }
 
 static struct finding find_repeated(const struct request *r)
 {
     if (r->commands > 1)
-        return (struct finding){FAULT_REPEATED, "commanded more than once"};
+        return (struct finding){FAULT_REPEATED, "commanded more than once", 0};
     if (r->reached > 1)
-        return (struct finding){FAULT_REPEATED, "two commands reached the tracker"};
+        return (struct finding){FAULT_REPEATED, "two commands reached the tracker", 0};
     return (struct finding){0};
 }
 
@@ -103,7 +103,7 @@ static struct finding find_contradiction(const struct request *r)
 
     why = why ? why : contradiction_with_tracker(r);
     why = why || is_as_wished(r) ? why : "not the refusal that it must get";
-    return (struct finding){why ? FAULT_CONTRADICTION : FAULT_NONE, why};
+    return (struct finding){why ? FAULT_CONTRADICTION : FAULT_NONE, why, 0};
 }
 
 struct finding verdict_of(const struct request *r)

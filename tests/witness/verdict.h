@@ -19,6 +19,7 @@ enum fault_class {
 struct finding {
     enum fault_class class;
     const char *why;
+    uint32_t other; /* the request that it has to do with; 0: none */
 };
 
 struct finding verdict_of(const struct request *r);
