@@ -104,7 +104,7 @@ bool engine_shared_up(struct engine *e, struct bytes run, struct instant now)
     bool is_other;
 
     e->now = now;
-    e->shared->is_up = true;
+    e->shared->is_up = e->shared->was_up = true;
     e->shared->clock_at_ms = 0; /* it may be another server's */
     e->shared->ids_asked = false;
     e->shared->next_first_id = 0;

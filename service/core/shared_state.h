@@ -58,6 +58,7 @@ struct mirror {
 struct shared {
     struct shared_options options;
     bool is_up;
+    bool was_up; /* at some time */
     struct ask_list asks; /* in their order; also those whose timer is set */
     size_t ask_count;
     uint64_t last_number;

@@ -146,7 +146,7 @@ void link_lost(struct service *s)
 {
     if (!s->link_up)
         return; /* known already */
-    s->link_up = false;
+    s->link_up = s->has_backlog = false;
     log_write(LOG_WARNING, "connection lost", LOG_TEXT("broker", mqtt_url(s->mqtt)),
               LOG_TEXT("why", mqtt_error(s->mqtt)));
     outbox_disconnected(s->outbox);

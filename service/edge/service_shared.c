@@ -353,6 +353,8 @@ bool shared_is_awaited(const struct service *s)
     totals = engine_shared_totals(s->engine);
     if (!s->shared->is_known || (totals.is_up && totals.is_merging))
         return true;
+    if (!engine_has_registry(s->engine) && totals.peers > 1)
+        return true; /* the others can judge */
     return !totals.is_ready && s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
 }
 

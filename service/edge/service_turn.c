@@ -285,8 +285,10 @@ static void publish_answered(struct service *s)
 {
     commit(s);
     publish(s, true);
-    hold(s, false);
-    hold(s, true);
+    if (!s->has_backlog) { /* else paho has acknowledged what nobody has seen */
+        hold(s, false);
+        hold(s, true);
+    }
     heir_turn(s);
 }
 
@@ -324,7 +326,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
         received = link_receive(s, &more);
     }
     turn_within(s);
-    if (shared_is_held(s) || shared_hold(s)) {
+    if (shared_is_held(s) || shared_hold(s) || (s->shared && s->has_backlog)) {
         shared_flush(s);
         console_turn(s);
         check_stop(s);
