@@ -23,6 +23,10 @@ uint64_t clock_elapsed_ms(struct instant from, struct instant to);
 /* Microseconds on the monotonic clock, for timings. */
 uint64_t clock_mono_us(void);
 
+/* Milliseconds on the monotonic clock, for threads beside the loop, whose clock_now is: it remembers what it has read.
+ */
+uint64_t clock_mono_ms(void);
+
 /* Waits; a signal may end it early. */
 void clock_sleep_us(uint32_t us);
 

@@ -98,6 +98,7 @@ const struct registry_tracker *registry_find_device(const struct registry *r, st
 
 bool registry_session_sees(const struct registry_session *session, const struct registry_tracker *tracker);
 
+/* 0 of NULL: none was ever loaded. */
 size_t registry_user_count(const struct registry *r);
 size_t registry_session_count(const struct registry *r);
 size_t registry_tracker_count(const struct registry *r);

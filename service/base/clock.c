@@ -71,6 +71,11 @@ uint64_t clock_mono_us(void)
     return (uint64_t)mono.tv_sec * 1000000 + (uint64_t)mono.tv_nsec / 1000;
 }
 
+uint64_t clock_mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
 void clock_sleep_us(uint32_t us)
 {
     const struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};

@@ -4,21 +4,12 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "base/array.h"
 #include "base/check.h"
 #include "base/mix.h"
 #include "core/topic.h"
 
 /* --- building --- */
-
-/* Room for one more; the list grows at each power of two. */
-static void *grown(void *list, size_t count, size_t item_size)
-{
-    if (count & (count - 1))
-        return list;
-    list = realloc(list, (count ? count * 2 : 1) * item_size);
-    CHECK(list);
-    return list;
-}
 
 struct registry *registry_new(void)
 {
@@ -26,7 +17,7 @@ struct registry *registry_new(void)
 
     CHECK(r);
     buffer_put_u8(&r->texts, '\0');
-    r->settings = grown(NULL, 0, sizeof *r->settings);
+    r->settings = array_grown(NULL, 0, sizeof *r->settings);
     r->settings[r->settings_count++] = (struct settings){0};
     return r;
 }
@@ -94,7 +85,7 @@ int registry_add_user(struct registry *r, const struct registry_user *user)
 {
     if (registry_find_user(r, user->id))
         return -EEXIST;
-    r->users = grown(r->users, r->user_count, sizeof *r->users);
+    r->users = array_grown(r->users, r->user_count, sizeof *r->users);
     r->users[r->user_count++] = *user;
     index_put(&r->users_by_id, (uint32_t)r->user_count, registry_user_key, r);
     return 0;
@@ -126,7 +117,7 @@ int registry_add_session(struct registry *r, const struct registry_session *sess
         return -ENOENT;
     if (index_find(&r->sessions_by_hash, key_of_hash(&session->hash_sha256), registry_session_key, r))
         return -EEXIST;
-    r->sessions = grown(r->sessions, r->session_count, sizeof *r->sessions);
+    r->sessions = array_grown(r->sessions, r->session_count, sizeof *r->sessions);
     r->sessions[r->session_count] = *session;
     r->sessions[r->session_count++].trackers = registry_sorted(session->trackers, session->tracker_count);
     index_put(&r->sessions_by_hash, (uint32_t)r->session_count, registry_session_key, r);
@@ -143,7 +134,7 @@ static int model_index(struct registry *r, const char *model, uint16_t *index)
     }
     if (r->model_count == UINT16_MAX)
         return -ENOSPC;
-    r->models = grown(r->models, r->model_count, sizeof *r->models);
+    r->models = array_grown(r->models, r->model_count, sizeof *r->models);
     r->models[r->model_count] = strdup(model);
     CHECK(r->models[r->model_count]);
     *index = (uint16_t)r->model_count++;
@@ -200,7 +191,7 @@ static uint32_t settings_number(struct registry *r, const struct registry_entry 
 
     if (!*vars && !entry->has_reserved)
         return 0;
-    r->settings = grown(r->settings, r->settings_count, sizeof *r->settings);
+    r->settings = array_grown(r->settings, r->settings_count, sizeof *r->settings);
     r->settings[number] = (struct settings){
         .vars = put_text(r, vars, registry_vars_size(vars)),
         .has_reserved = entry->has_reserved,
@@ -262,7 +253,7 @@ int registry_add_tracker(struct registry *r, const struct registry_entry *entry,
     e = registry_make_tracker(r, entry, model, NULL, &tracker);
     if (e < 0)
         return e;
-    r->trackers = grown(r->trackers, r->tracker_count, sizeof *r->trackers);
+    r->trackers = array_grown(r->trackers, r->tracker_count, sizeof *r->trackers);
     r->trackers[r->tracker_count++] = tracker;
     index_put(&r->trackers_by_id, (uint32_t)r->tracker_count, registry_tracker_key, r);
     registry_index_device(r, (uint32_t)r->tracker_count);
@@ -343,17 +334,17 @@ bool registry_session_sees(const struct registry_session *session, const struct 
 
 size_t registry_user_count(const struct registry *r)
 {
-    return r->user_count;
+    return r ? r->user_count : 0;
 }
 
 size_t registry_session_count(const struct registry *r)
 {
-    return r->session_count;
+    return r ? r->session_count : 0;
 }
 
 size_t registry_tracker_count(const struct registry *r)
 {
-    return r->tracker_count;
+    return r ? r->tracker_count : 0;
 }
 
 const struct registry_tracker *registry_tracker_at(const struct registry *r, size_t index)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/check.h"
 #include "base/duplicate.h"
 
@@ -11,21 +12,11 @@
 
 enum { WASTED_MIN = 65536, TEXTS_ROOM = 4096 };
 
-/* Room for as many as an array of so many has: see grown(). */
-static void *copy_of(void *old, const void *items, size_t count, size_t item_size)
-{
-    size_t room = 1;
-
-    while (room < count)
-        room *= 2;
-    return duplicate(old, items, count * item_size, room * item_size);
-}
-
 static void copy_models(struct registry *copy, const struct registry *r)
 {
     for (size_t i = 0; i < copy->model_count; i++)
         free(copy->models[i]);
-    copy->models = copy_of(copy->models, r->models, r->model_count, sizeof *r->models);
+    copy->models = array_copy(copy->models, r->models, r->model_count, sizeof *r->models);
     for (size_t i = 0; i < r->model_count; i++) {
         copy->models[i] = strdup(r->models[i]);
         CHECK(copy->models[i]);
@@ -36,10 +27,10 @@ static void copy_sessions(struct registry *copy, const struct registry *r)
 {
     for (size_t i = 0; i < copy->session_count; i++)
         free(copy->sessions[i].trackers);
-    copy->sessions = copy_of(copy->sessions, r->sessions, r->session_count, sizeof *r->sessions);
+    copy->sessions = array_copy(copy->sessions, r->sessions, r->session_count, sizeof *r->sessions);
     for (size_t i = 0; i < r->session_count; i++)
         copy->sessions[i].trackers =
-            copy_of(NULL, r->sessions[i].trackers, r->sessions[i].tracker_count, sizeof(int32_t));
+            array_copy(NULL, r->sessions[i].trackers, r->sessions[i].tracker_count, sizeof(int32_t));
 }
 
 static void copy_texts(struct buffer *copy, const struct buffer *texts)
@@ -76,9 +67,9 @@ static struct registry *copy_whole(const struct registry *r, struct registry *ol
     CHECK(copy);
     copy_models(copy, r);
     copy_sessions(copy, r);
-    copy->users = copy_of(copy->users, r->users, r->user_count, sizeof *r->users);
-    copy->trackers = copy_of(copy->trackers, r->trackers, r->tracker_count, sizeof *r->trackers);
-    copy->settings = copy_of(copy->settings, r->settings, r->settings_count, sizeof *r->settings);
+    copy->users = array_copy(copy->users, r->users, r->user_count, sizeof *r->users);
+    copy->trackers = array_copy(copy->trackers, r->trackers, r->tracker_count, sizeof *r->trackers);
+    copy->settings = array_copy(copy->settings, r->settings, r->settings_count, sizeof *r->settings);
     copy_indexes(copy, r);
     copy_texts(&copy->texts, &r->texts);
     copy_counts(copy, r);
@@ -126,6 +117,32 @@ struct registry *registry_copy(const struct registry *r, struct registry *old)
     return copy_used(r);
 }
 
+/* --- taking out --- */
+
+/* One of the arrays, with the index that has all of its things. */
+struct things {
+    void *items;
+    size_t item_size;
+    size_t *count;
+    struct index *by_key;
+    index_key_fn *key_of;
+};
+
+/* The last one takes the place of the one that is taken out, so that there are no gaps. */
+static void take_out(struct registry *r, const struct things *t, uint32_t number)
+{
+    uint32_t last = (uint32_t)*t->count;
+    char *items = t->items;
+
+    index_remove(t->by_key, number, t->key_of, r);
+    if (number != last) {
+        index_remove(t->by_key, last, t->key_of, r);
+        memcpy(items + (number - 1) * t->item_size, items + (last - 1) * t->item_size, t->item_size);
+        index_put(t->by_key, number, t->key_of, r);
+    }
+    --*t->count;
+}
+
 /* --- users --- */
 
 int registry_put_user(struct registry *r, const struct registry_user *user)
@@ -138,21 +155,14 @@ int registry_put_user(struct registry *r, const struct registry_user *user)
     return 0;
 }
 
-/* The last one of an array takes the place of the one that is taken out, so that there are no gaps. */
 bool registry_remove_user(struct registry *r, int32_t id)
 {
     uint32_t number = index_find(&r->users_by_id, (uint64_t)id, registry_user_key, r);
-    uint32_t last = (uint32_t)r->user_count;
 
     if (!number)
         return false;
-    index_remove(&r->users_by_id, number, registry_user_key, r);
-    if (number != last) {
-        index_remove(&r->users_by_id, last, registry_user_key, r);
-        r->users[number - 1] = r->users[last - 1];
-        index_put(&r->users_by_id, number, registry_user_key, r);
-    }
-    r->user_count--;
+    take_out(r, &(struct things){r->users, sizeof *r->users, &r->user_count, &r->users_by_id, registry_user_key},
+             number);
     return true;
 }
 
@@ -181,16 +191,11 @@ int registry_put_session(struct registry *r, const struct registry_session *sess
 
 static void take_session_out(struct registry *r, uint32_t number)
 {
-    uint32_t last = (uint32_t)r->session_count;
-
     free(r->sessions[number - 1].trackers);
-    index_remove(&r->sessions_by_hash, number, registry_session_key, r);
-    if (number != last) {
-        index_remove(&r->sessions_by_hash, last, registry_session_key, r);
-        r->sessions[number - 1] = r->sessions[last - 1];
-        index_put(&r->sessions_by_hash, number, registry_session_key, r);
-    }
-    r->session_count--;
+    take_out(r,
+             &(struct things){r->sessions, sizeof *r->sessions, &r->session_count, &r->sessions_by_hash,
+                              registry_session_key},
+             number);
 }
 
 bool registry_remove_session(struct registry *r, const struct digest *hash_sha256)
@@ -267,28 +272,24 @@ int registry_put_tracker(struct registry *r, const struct registry_entry *entry,
     return 0;
 }
 
-static void move_last_tracker(struct registry *r, uint32_t number)
-{
-    uint32_t last = (uint32_t)r->tracker_count;
-    bool by_device = index_find(&r->trackers_by_device, registry_device_key(r, last), registry_device_key, r) == last;
-
-    index_remove(&r->trackers_by_id, last, registry_tracker_key, r);
-    if (by_device)
-        index_remove(&r->trackers_by_device, last, registry_device_key, r);
-    r->trackers[number - 1] = r->trackers[last - 1];
-    index_put(&r->trackers_by_id, number, registry_tracker_key, r);
-    if (by_device)
-        index_put(&r->trackers_by_device, number, registry_device_key, r);
-}
-
+/* The last one may be found by its device_id: by its new number then. */
 static void take_tracker_out(struct registry *r, uint32_t number)
 {
+    uint32_t last = (uint32_t)r->tracker_count;
+    bool moves_device;
+
     note_waste(r, &r->trackers[number - 1], false);
     forget_device(r, number);
-    index_remove(&r->trackers_by_id, number, registry_tracker_key, r);
-    if (number != r->tracker_count)
-        move_last_tracker(r, number);
-    r->tracker_count--;
+    moves_device = number != last &&
+                   index_find(&r->trackers_by_device, registry_device_key(r, last), registry_device_key, r) == last;
+    if (moves_device)
+        index_remove(&r->trackers_by_device, last, registry_device_key, r);
+    take_out(
+        r,
+        &(struct things){r->trackers, sizeof *r->trackers, &r->tracker_count, &r->trackers_by_id, registry_tracker_key},
+        number);
+    if (moves_device)
+        index_put(&r->trackers_by_device, number, registry_device_key, r);
 }
 
 bool registry_remove_tracker(struct registry *r, int32_t id)

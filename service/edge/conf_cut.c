@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/check.h"
 
 enum { BLOCK_BYTES = 65536 };
@@ -37,10 +38,7 @@ static void begin_piece(struct scan *s, uint64_t at, int line)
 {
     struct conf_cut *cut = s->cut;
 
-    if ((cut->piece_count & (cut->piece_count - 1)) == 0) { /* 0, and each power of two */
-        cut->pieces = realloc(cut->pieces, (cut->piece_count ? cut->piece_count * 2 : 1) * sizeof *cut->pieces);
-        CHECK(cut->pieces);
-    }
+    cut->pieces = array_grown(cut->pieces, cut->piece_count, sizeof *cut->pieces);
     cut->pieces[cut->piece_count++] = (struct conf_piece){.begin = at, .line = line, .list = s->lists - 1};
 }
 

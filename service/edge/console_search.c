@@ -192,7 +192,7 @@ static size_t scan(struct search *s, size_t at, uint32_t scan_max)
 
 static void write_answer(struct search *s, size_t began, size_t at, struct buffer *out)
 {
-    size_t count = s->registry ? registry_tracker_count(s->registry) : 0;
+    size_t count = registry_tracker_count(s->registry);
     json_t *after = at < count ? json_integer(registry_tracker_at(s->registry, at - 1)->id) : json_null();
     json_t *root = json_pack("{so so sI sI}", "trackers", s->found, "after", after, "scanned", (json_int_t)(at - began),
                              "registered", (json_int_t)count);

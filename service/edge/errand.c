@@ -1,10 +1,10 @@
 #include "edge/errand.h"
 
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/thread.h"
 
 static void *run(void *ctx)
 {
@@ -13,20 +13,6 @@ static void *run(void *ctx)
     e->work(e->ctx);
     eventfd_write(e->done, 1);
     return NULL;
-}
-
-/* The signals of the process are the other thread's. */
-static bool start_thread(struct errand *e)
-{
-    sigset_t all;
-    sigset_t before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&e->thread, NULL, run, e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r == 0;
 }
 
 void errand_start(struct errand *e, void (*work)(void *ctx), void *ctx)
@@ -38,7 +24,7 @@ void errand_start(struct errand *e, void (*work)(void *ctx), void *ctx)
     e->work = work;
     e->ctx = ctx;
     e->is_running = true;
-    e->has_thread = start_thread(e);
+    e->has_thread = thread_start(&e->thread, run, e) == 0;
     if (!e->has_thread) {
         work(ctx);
         eventfd_write(e->done, 1);

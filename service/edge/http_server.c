@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "http_server_state.h"
 
 enum {
@@ -34,12 +34,6 @@ static int wait_ms(struct http_server *s)
     return (int)shorter(wait, IDLE_MS);
 }
 
-/* clock_now is the loop's: it remembers what it has read. */
-static uint64_t mono_ms(void)
-{
-    return clock_mono_us() / 1000;
-}
-
 static void turn(struct http_server *s, int longest_ms)
 {
     int wait = wait_ms(s);
@@ -49,7 +43,7 @@ static void turn(struct http_server *s, int longest_ms)
     };
 
     poll(fds, sizeof fds / sizeof *fds, wait < longest_ms ? wait : longest_ms);
-    s->now_ms = mono_ms();
+    s->now_ms = clock_mono_ms();
     http_exchanges_take_answers(s);
     http_exchanges_expire(s);
     http_connections_expire(s);
@@ -113,21 +107,6 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
         MHD_OPTION_NOTIFY_CONNECTION, http_connection_changes, s, MHD_OPTION_END);
 }
 
-/* The signals of the process are the loop's. */
-static bool start_thread(struct http_server *s)
-{
-    sigset_t all;
-    sigset_t before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&s->thread, NULL, run, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = r;
-    return r == 0;
-}
-
 static struct http_server *new_server(const struct http_options *options, struct http_mailbox *mailbox)
 {
     struct http_server *s = calloc(1, sizeof *s);
@@ -136,7 +115,7 @@ static struct http_server *new_server(const struct http_options *options, struct
     s->options = *options;
     s->mailbox = mailbox;
     atomic_init(&s->body_bytes_max, options->body_bytes_max);
-    s->now_ms = mono_ms();
+    s->now_ms = clock_mono_ms();
     TAILQ_INIT(&s->waiting);
     TAILQ_INIT(&s->asked);
     TAILQ_INIT(&s->taken);
@@ -162,7 +141,8 @@ struct http_server *http_server_start(const struct http_options *options, struct
         return NULL;
     }
     s->daemon_fd = mhd.get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    if (start_thread(s))
+    errno = thread_start(&s->thread, run, s);
+    if (errno == 0)
         return s;
     mhd.stop_daemon(s->daemon);
     free(s);

@@ -46,15 +46,10 @@ const char *postgres_check_conninfo(const char *conninfo)
 
 /* --- waiting --- */
 
-static uint64_t now_ms(void)
-{
-    return clock_mono_us() / 1000;
-}
-
 static int wait_ms(uint64_t until_ms)
 {
     enum { LONGEST_MS = 60000 };
-    uint64_t from_ms = now_ms();
+    uint64_t from_ms = clock_mono_ms();
     uint64_t left_ms = until_ms > from_ms ? until_ms - from_ms : 0;
 
     return left_ms < LONGEST_MS ? (int)left_ms : LONGEST_MS;
@@ -87,7 +82,7 @@ static bool await(struct postgres *p, short events, uint64_t until_ms)
     int r;
 
     while ((r = wait_for_socket(p, events, until_ms)) == 0) {
-        if (now_ms() >= until_ms)
+        if (clock_mono_ms() >= until_ms)
             return fail(p, "", "the server does not answer");
     }
     return r > 0;
@@ -118,7 +113,7 @@ static PGconn *start(const struct postgres *p)
 
 bool postgres_open(struct postgres *p)
 {
-    uint64_t until_ms = now_ms() + p->timeout_ms;
+    uint64_t until_ms = clock_mono_ms() + p->timeout_ms;
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
 
     p->was_interrupted = false;
@@ -153,7 +148,7 @@ void postgres_close(struct postgres *p)
 static bool await_result(struct postgres *p)
 {
     while (pq.isBusy(p->conn)) {
-        if (!await(p, POLLIN, now_ms() + p->timeout_ms))
+        if (!await(p, POLLIN, clock_mono_ms() + p->timeout_ms))
             return false;
         if (!pq.consumeInput(p->conn))
             return fail_by_connection(p);

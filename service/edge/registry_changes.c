@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/check.h"
+#include "base/array.h"
 
 /* --- notifications --- */
 
@@ -15,10 +15,7 @@ static void add(struct registry_changes *c, enum registry_table table, const str
         c->all = true;
         return;
     }
-    if ((c->count & (c->count - 1)) == 0) { /* grows at each power of two */
-        c->list = realloc(c->list, (c->count ? 2 * c->count : 1) * sizeof *c->list);
-        CHECK(c->list);
-    }
+    c->list = array_grown(c->list, c->count, sizeof *c->list);
     c->list[c->count++] = (struct registry_change){.table = table, .key = *key};
 }
 

@@ -1,14 +1,14 @@
 #include "edge/registry_postgres.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/thread.h"
+#include "edge/backoff.h"
 #include "registry_post.h"
 #include "registry_reading.h"
 
@@ -44,11 +44,6 @@ struct registry_postgres {
     char told[sizeof((struct postgres *)0)->error]; /* the last failure in the log */
     uint64_t told_ms;
 };
-
-static uint64_t now_ms(void)
-{
-    return clock_mono_us() / 1000; /* of the loop's clock */
-}
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -125,7 +120,7 @@ static bool is_interrupted(void *ctx)
 
 static void tell_current(struct registry_postgres *t)
 {
-    t->spoke_ms = now_ms();
+    t->spoke_ms = clock_mono_ms();
     t->status.is_connected = true;
     t->status.current_ms = t->spoke_ms;
     registry_post_tell(t->post, &t->status);
@@ -159,7 +154,7 @@ static bool read_whole(struct registry_postgres *t)
     t->whole_wanted = false;
     t->status.refused += reading.refused_count;
     deliver(t, registry, &delivery, began_us);
-    t->read_ms = now_ms();
+    t->read_ms = clock_mono_ms();
     t->idle_until_ms = t->read_ms + GATHER_MS;
     t->whole_took_ms = delivery.took_us / 1000;
     t->backoff_ms = t->o.reconnect_min_ms;
@@ -184,7 +179,7 @@ static bool read_changes(struct registry_postgres *t)
         return false;
     t->status.refused += reading.refused_count;
     deliver(t, registry, &delivery, began_us);
-    t->idle_until_ms = now_ms() + earlier(delivery.took_us / 1000 * IDLE_FOR, IDLE_MAX_MS);
+    t->idle_until_ms = clock_mono_ms() + earlier(delivery.took_us / 1000 * IDLE_FOR, IDLE_MAX_MS);
     tell_current(t);
     return true;
 }
@@ -198,7 +193,7 @@ static void note_notifications(struct registry_postgres *t)
 
     while ((payload = postgres_notification(&t->db, &notify))) {
         if (t->changes.count == 0 && !t->changes.all)
-            t->changed_ms = now_ms();
+            t->changed_ms = clock_mono_ms();
         registry_changes_note(&t->changes, payload);
         pq.freemem(notify);
     }
@@ -219,7 +214,7 @@ static bool has_changes(const struct registry_postgres *t)
 
 static bool check(struct registry_postgres *t)
 {
-    if (now_ms() > t->idle_until_ms + SPARE_MS)
+    if (clock_mono_ms() > t->idle_until_ms + SPARE_MS)
         let_go_spare(t);
     if (!postgres_execute(&t->db, "SELECT 1"))
         return false;
@@ -233,7 +228,7 @@ static bool turn(struct registry_postgres *t)
     uint64_t refresh_ms = t->o.refresh_s ? t->read_ms + t->o.refresh_s * UINT64_C(1000) : UINT64_MAX;
     uint64_t changes_ms = has_changes(t) ? changes_due_ms(t) : UINT64_MAX;
     uint64_t check_ms = t->spoke_ms + CHECK_EVERY_MS;
-    uint64_t now = now_ms();
+    uint64_t now = clock_mono_ms();
 
     if (t->whole_wanted || now >= refresh_ms || (now >= changes_ms && t->changes.all))
         return read_whole(t);
@@ -285,23 +280,18 @@ static void tell_failure(struct registry_postgres *t)
     t->status.is_connected = false;
     t->status.has_failed = true;
     registry_post_tell(t->post, &t->status);
-    if (strcmp(t->told, t->db.error) == 0 && now_ms() - t->told_ms < TELL_AGAIN_MS)
+    if (strcmp(t->told, t->db.error) == 0 && clock_mono_ms() - t->told_ms < TELL_AGAIN_MS)
         return;
     snprintf(t->told, sizeof t->told, "%s", t->db.error);
-    t->told_ms = now_ms();
+    t->told_ms = clock_mono_ms();
     registry_post_note(t->post, LOG_ERROR, "registry database failed", t->db.error);
 }
 
-/* Half to one and a half of the backoff, which doubles: many instances do not come back in step. */
 static void pause_before_next(struct registry_postgres *t)
 {
-    uint32_t random = 0;
-    uint64_t until_ms;
+    uint64_t until_ms = clock_mono_ms() + backoff_pause_ms(&t->backoff_ms, t->o.reconnect_max_ms);
 
-    CHECK(getrandom(&random, sizeof random, 0) == (ssize_t)sizeof random);
-    until_ms = now_ms() + t->backoff_ms / 2 + random % t->backoff_ms;
-    t->backoff_ms = t->backoff_ms > t->o.reconnect_max_ms / 2 ? t->o.reconnect_max_ms : 2 * t->backoff_ms;
-    while (now_ms() < until_ms && !registry_post_is_stopping(t->post)) {
+    while (clock_mono_ms() < until_ms && !registry_post_is_stopping(t->post)) {
         serve_loop(t);
         postgres_pause(&t->db, until_ms);
     }
@@ -338,20 +328,6 @@ const char *registry_postgres_check(const struct registry_postgres_options *opti
     return text;
 }
 
-/* The signals of the process are the loop's. */
-static bool start_thread(struct registry_postgres *t)
-{
-    sigset_t all;
-    sigset_t before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&t->thread, NULL, run, t);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r == 0;
-}
-
 struct registry_postgres *registry_postgres_start(const struct registry_postgres_options *options,
                                                   struct profiles *profiles)
 {
@@ -368,7 +344,7 @@ struct registry_postgres *registry_postgres_start(const struct registry_postgres
                               .is_interrupted = is_interrupted,
                               .ctx = t,
                               .timeout_ms = options->timeout_s * 1000};
-    if (start_thread(t))
+    if (thread_start(&t->thread, run, t) == 0)
         return t;
     registry_post_free(t->post);
     free(t);

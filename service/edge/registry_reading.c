@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/check.h"
+#include "base/array.h"
 
 enum { KEYS_AT_ONCE = 1000, TOLD_MAX = 5 };
 
@@ -57,10 +57,7 @@ static void refuse(struct table_reading *t)
 
 static void note_new_user(struct table_reading *t, int32_t id)
 {
-    if ((t->new_user_count & (t->new_user_count - 1)) == 0) {
-        t->new_users = realloc(t->new_users, (t->new_user_count ? 2 * t->new_user_count : 1) * sizeof *t->new_users);
-        CHECK(t->new_users);
-    }
+    t->new_users = array_grown(t->new_users, t->new_user_count, sizeof *t->new_users);
     t->new_users[t->new_user_count++] = id;
 }
 

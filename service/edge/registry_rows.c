@@ -389,9 +389,8 @@ static const char *read_tracker(const char *const *values, struct registry_entry
     if (!read_reserved(values[TRACKER_RESERVED_OUTPUTS], tracker))
         return "reserved_outputs must be an array of numbers from 1 to 64";
     if (!read_vars(values[TRACKER_VARS], vars))
-        return "vars must be a JSON object of texts without +, # and control characters, numbers, true, false and "
-               "lists "
-               "of them";
+        return "vars must be a JSON object of texts without +, # and control characters, numbers, true, false "
+               "and lists of them";
     return NULL;
 }
 

@@ -109,9 +109,8 @@ static int open_service(struct service *s)
     log_set_level(s->first->log_level);
     log_set_json(s->first->log_json);
     log_write(LOG_INFO, "starting", LOG_TEXT("version", outputd_version), LOG_TEXT("instance", s->first->instance),
-              LOG_INT("users", w.registry ? registry_user_count(w.registry) : 0),
-              LOG_INT("trackers", w.registry ? registry_tracker_count(w.registry) : 0),
-              LOG_INT("profiles", profiles_count(w.profiles)));
+              LOG_INT("users", registry_user_count(w.registry)),
+              LOG_INT("trackers", registry_tracker_count(w.registry)), LOG_INT("profiles", profiles_count(w.profiles)));
     privileges_report();
     secrets_warn(s->first, s->config_path);
     turn_make_engine(s, life_first_id(s));

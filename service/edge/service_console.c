@@ -134,7 +134,7 @@ static void write_status(const struct service *s, struct buffer *out)
                   s->now.wall_ms);
     buffer_printf(out,
                   "\"registered\": %zu, \"online\": %zu, \"pending\": %zu, \"queued\": %zu, \"page_max\": %" PRIu32,
-                  registry ? registry_tracker_count(registry) : 0, totals.online, totals.pending, totals.queued,
+                  registry_tracker_count(registry), totals.online, totals.pending, totals.queued,
                   s->first->http.console_page_max);
     buffer_put_text(out, ", \"history\": ");
     console_history_write(&s->http->history, s->now.mono_ms, out);

@@ -208,9 +208,9 @@ static void log_taken(const char *event, const struct rules *rules)
 {
     const struct registry *registry = rules->registry; /* NULL: its database was never there */
 
-    log_write(LOG_INFO, event, LOG_INT("users", registry ? registry_user_count(registry) : 0),
-              LOG_INT("sessions", registry ? registry_session_count(registry) : 0),
-              LOG_INT("trackers", registry ? registry_tracker_count(registry) : 0),
+    log_write(LOG_INFO, event, LOG_INT("users", registry_user_count(registry)),
+              LOG_INT("sessions", registry_session_count(registry)),
+              LOG_INT("trackers", registry_tracker_count(registry)),
               LOG_INT("profiles", profiles_count(rules->profiles)));
 }
 
@@ -303,10 +303,8 @@ void files_take_reload(struct service *s, struct rules *rules)
     take_whole(s, r);
     engine_counters(s->engine)->reloads++;
     *rules = r->rules;
-    r->rules = (struct rules){0};
     profiles_free(rules->profiles); /* commands in flight count them, on this thread */
     rules->profiles = NULL;
-    r->is_taken = true;
     end_reload(s);
 }
 

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/check.h"
+#include "edge/backoff.h"
 
 enum {
     RECEIVES_A_TURN = 128,
@@ -110,22 +110,9 @@ bool link_receive(struct service *s, bool *more)
 
 /* --- backoff --- */
 
-static uint32_t random_below(uint32_t limit)
-{
-    uint32_t value = 0;
-
-    if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-        return limit / 2;
-    return limit ? value % limit : 0;
-}
-
-/* Half to one and a half of the backoff, which doubles: many instances do not come back in step. */
 static void plan_connect(struct service *s)
 {
-    s->connect_at_ms = s->now.mono_ms + s->backoff_ms / 2 + random_below(s->backoff_ms);
-    s->backoff_ms *= 2;
-    if (s->backoff_ms > s->first->broker.reconnect_max_ms)
-        s->backoff_ms = s->first->broker.reconnect_max_ms;
+    s->connect_at_ms = s->now.mono_ms + backoff_pause_ms(&s->backoff_ms, s->first->broker.reconnect_max_ms);
 }
 
 /* A broker need not say that somebody has taken the session over: mosquitto 2.0 closes without a word. */

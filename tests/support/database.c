@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "support/broker.h"
+#include "support/lines.h"
 
 struct database {
     pid_t pid; /* 0: not running */
@@ -252,17 +253,9 @@ bool database_lets_service(const struct database *d, const char *sql)
 int database_log_count(const struct database *d, const char *text)
 {
     char path[96];
-    char line[4096];
-    int count = 0;
-    FILE *log;
 
     snprintf(path, sizeof path, "%s/log", d->directory);
-    log = fopen(path, "r");
-    while (log && fgets(line, sizeof line, log))
-        count += strstr(line, text) != NULL;
-    if (log)
-        fclose(log);
-    return count;
+    return lines_with(path, text);
 }
 
 const char *database_conninfo(const struct database *d)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "support/broker.h"
+#include "support/lines.h"
 #include "support/pump.h"
 
 /* --- files --- */
@@ -356,18 +357,10 @@ void outputd_stop(struct outputd *o)
 
 int outputd_log_count(const struct outputd *o, const char *text)
 {
-    char path[64];
-    char line[8192];
-    int count = 0;
-    FILE *log;
+    char path[96];
 
     snprintf(path, sizeof path, "%s/log", o->directory);
-    log = fopen(path, "r");
-    while (log && fgets(line, sizeof line, log))
-        count += strstr(line, text) != NULL;
-    if (log)
-        fclose(log);
-    return count;
+    return lines_with(path, text);
 }
 
 void outputd_wait_log(const struct outputd *o, const char *text, int count)
