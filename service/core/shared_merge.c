@@ -73,7 +73,9 @@ void mirror_tick(struct engine *e)
     struct shared *s = e->shared;
     uint64_t id;
 
-    if (s->was_up && (!s->is_up || s->is_merging)) /* nobody can end anything meanwhile */
+    if (!s->was_up)
+        return; /* it may be another server that it finds */
+    if (!s->is_up || s->is_merging) /* nobody can end anything meanwhile */
         s->kept_until_ms = of_no_use_ms(e, e->now.mono_ms);
     if (e->now.mono_ms < s->kept_until_ms)
         return;
