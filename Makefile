@@ -189,7 +189,7 @@ $(BUILD)/tests/chaos: $(call objects,tests/chaos) $(call objects,tests/witness) 
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 $(BUILD)/tests/cluster: $(call objects,tests/cluster) $(call objects,tests/witness) \
-    $(patsubst %,$(BUILD)/obj/tests/support/%.o,redis_server database broker) $(BUILD)/libbase.a
+    $(patsubst %,$(BUILD)/obj/tests/support/%.o,redis_server database broker lines) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 
