@@ -241,7 +241,7 @@ void engine_settle(struct engine *e, struct pending *p, enum code code, enum out
     store_complete(&e->store, p, engine_quarantine_ms(e, p, outcome), e->now.mono_ms);
 }
 
-static void journal_answer(struct engine *e, const struct pending *p)
+void engine_journal_answer(struct engine *e, const struct pending *p)
 {
     struct buffer *record = &e->record;
 
@@ -268,7 +268,7 @@ void engine_completed(void *ctx, struct pending *p)
         engine_note_states(e, p);
     count_outcome(e, p->outcome);
     emit_settled(e, p);
-    journal_answer(e, p);
+    engine_journal_answer(e, p);
     engine_finish(e, p, false);
 }
 

@@ -63,6 +63,7 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats);
 
 /* Stages its record. While nothing can be written there is none of a request that the journal does not know. */
 void engine_journal_request(struct engine *e, struct pending *p);
+void engine_journal_answer(struct engine *e, const struct pending *p);
 
 /* Its life here is over: out of all lists, and freed. */
 void engine_forget(struct engine *e, struct pending *p);

@@ -146,6 +146,7 @@ static void submit_args(struct engine *e, const struct ask *ask, struct args *a)
     put_number(a, s->options.lease_ms);
     put_text(a, s->options.instance);
     put_number(a, may_start(e));
+    put_number(a, p->arrived.mono_ms + s->clock_ms);
 }
 
 static void finish_args(const struct engine *e, const struct ask *ask, struct args *a)

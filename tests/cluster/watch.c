@@ -115,6 +115,8 @@ static void hears(struct watch *w, uint32_t number, uint64_t value)
         found(r, FAULT_CONTRADICTION, "heard of an ack before the tracker had sent it", 0);
 }
 
+enum { PUBACK_LEAVES_MS = 50 }; /* so long it may lie in a socket */
+
 static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
 {
     struct watch *w = ctx;
@@ -122,6 +124,7 @@ static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
     const struct request *request = ledger_at(w->ledger, number);
 
     if (mark == MARK_DELIVERED || mark == MARK_REDELIVERED) {
+        r->came_again |= r->accepted_ms && w->ledger->now_ms - r->accepted_ms > PUBACK_LEAVES_MS;
         r->arrived_ms = w->ledger->now_ms;
         r->instance = (uint8_t)w->ledger->service;
     } else if (mark == MARK_PUBACKED && !r->accepted_ms) {
@@ -181,6 +184,12 @@ static bool was_away(const struct watch *w, enum away_what what, const struct re
     return false;
 }
 
+/* Two publications by its requester. The second is seen with DUP only where it was handed to a connection that was dead. */
+static bool was_asked_again(const struct watch *w, const struct request *r)
+{
+    return r->fresh > 1 || (r->attempts > 1 && w->requests[r - w->ledger->requests].came_again);
+}
+
 /* Code 8 and a reply after a command, to different publications of it by its requester, where Redis was away: the
  * instance that refused the one could not know of the other. Likewise code 14 of one that was started while there was
  * no database. */
@@ -198,12 +207,12 @@ static bool is_apart(const struct watch *w, const struct request *r)
         refused |= is_refusal;
         others += !is_refusal;
     }
-    return refused && others <= 1 && r->fresh > 1;
+    return refused && others <= 1 && was_asked_again(w, r);
 }
 
 /* It went to an instance that did not know that the tracker is offline, or that was gone when it had the turn: then
  * nobody knows that nothing was sent. Or to one that knew nothing of anybody. */
-static bool is_refused_otherwise(const struct request *r)
+static bool is_refused_otherwise(const struct watch *w, const struct request *r)
 {
     enum { OFFLINE = 213, NO_DATABASE = 14, WRONG_HASH = 4 };
     bool good = r->wish != WISH_WELL && !r->commands && !r->reached;
@@ -214,7 +223,7 @@ static bool is_refused_otherwise(const struct request *r)
         good &= v->code == NO_DATABASE || (r->wish == WISH_OFFLINE && v->code == OFFLINE) ||
                 (r->wish == WISH_WRONG_HASH && v->code == WRONG_HASH);
     }
-    return good && (r->verdict_count == 1 || r->fresh > 1);
+    return good && (r->verdict_count == 1 || was_asked_again(w, r));
 }
 
 struct finding watch_judge(void *ctx, uint32_t number)
@@ -227,7 +236,7 @@ struct finding watch_judge(void *ctx, uint32_t number)
         w->apart++;
         finding = (struct finding){0};
     }
-    if (finding.class == FAULT_CONTRADICTION && is_refused_otherwise(r))
+    if (finding.class == FAULT_CONTRADICTION && is_refused_otherwise(w, r))
         finding = (struct finding){0};
     if (!finding.class)
         finding = at(w, number)->finding;

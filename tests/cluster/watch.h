@@ -15,6 +15,7 @@ struct watched {
     uint64_t heard_ms;    /* the first reply; 0: none */
     uint64_t over_ms;     /* the first that is not not_sent; 0: none */
     uint64_t last_heard_ms;
+    bool came_again;  /* handed over after that: then it was not that message any more */
     bool is_answered; /* by the tracker */
     struct finding finding;
 };

@@ -1,8 +1,10 @@
 -- A sign of life of INSTANCE, good for LEASE. Answers A COUNT DEAD NAME…: how many instances live; where INHERITS, one
 -- that does not and whose session at the broker the caller is to empty, which nobody else is asked for in this time; and
--- the names of all, those who live first.
+-- the names of all, those who live first. Who was late with its own sign is not asked: the server may have stood still,
+-- and then all are late.
 local instance, lease_ms, inherits = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local signs = bucket .. ':i'
+inherits = inherits and tonumber(redis.call('HGET', signs, instance) or 0) > now
 redis.call('HSET', signs, instance, whole(now + lease_ms))
 local all = redis.call('HGETALL', signs)
 local count, dead = 0, ''

@@ -8,7 +8,7 @@
 --   :r:ID       hash    r: the request; t: its tracker; k: what makes it the same as another one; e: what it does to
 --                       the states; z: 'q' queued, 'c' its turn has come, 's' sent, 'e' ended; o: whose it is;
 --                       y: its turn was given by SUBMIT; b, g, d: when it came, had its turn, its deadline; c, u: code and outcome; x: the call that ended it; p, m: of an ack in pieces
---   :k:KEY      string  'p' ID | 'a' CODE OUTCOME ID | 'r' CODE OUTCOME ID: pending, answered, refused
+--   :k:KEY      string  'p', 'a' or 'r': pending, answered, refused; CODE OUTCOME ID, and when it was refused
 --   :due        zset    what has to be looked at, and when: requests by id, lanes as
 --                       'l' TRACKER, states that are to be published as 's' TRACKER
 --   :ids        string  the last block of numbers that was given out; in bucket 0
@@ -50,13 +50,13 @@ local function others_key(tracker)
     return bucket .. ':o:' .. tracker
 end
 
--- Kind, code, outcome, id; nil: never seen.
+-- Kind, code, outcome, id, when it was refused; nil: never seen.
 local function seen(key)
     local value = redis.call('GET', bucket .. ':k:' .. key)
     if not value then
         return nil
     end
-    return string.match(value, '^(.) (%d+) (%d+) (%d+)$')
+    return string.match(value, '^(.) (%d+) (%d+) (%d+) ?(%d*)$')
 end
 
 local function remember(key, kind, code, outcome, id, window_ms)

@@ -1,20 +1,24 @@
 -- A request arrives: was it seen, and is there room for it? CODE is 0, or what the checks have found. Answers
 -- T turn… (its turn has come) | Q (it waits) | R CODE (refused; the caller replies) | P ID (the same one is pending) |
 -- A CODE OUTCOME (the same one was answered) | G (it is over, and others have replied).
+--
+-- What comes again after it was refused is judged anew, unless it may be the same message: redelivered, or read by its
+-- instance before the refusal, as happens where an heir has the session of one that lives.
 local id, tracker, key, record, effect, code = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local deadline, correlated, dup = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9] == '1'
 local queue_max, window_ms, lease_ms = tonumber(ARGV[10]), ARGV[11], tonumber(ARGV[12])
-local owner, may_start = ARGV[13], ARGV[14] == '1'
+local owner, may_start, arrived = ARGV[13], ARGV[14] == '1', tonumber(ARGV[15])
 
 local NOT_SENT, QUEUE_ERROR, OFFLINE = '1', '8', '213'
-local kind, seen_code, seen_outcome, seen_id = seen(key)
+local kind, seen_code, seen_outcome, seen_id, refused_at = seen(key)
+local is_refused = kind == 'r' and (dup or arrived < (tonumber(refused_at) or 0))
 
--- What a refusal is remembered for are its redeliveries; what is pending or answered counts more.
+-- What is pending or answered counts more.
 local function refuse(with)
     redis.call('HSET', request_key(id), 'r', record, 't', tracker, 'k', key, 'z', 'e', 'o', owner, 'c', with, 'u',
                NOT_SENT)
     if kind ~= 'p' and kind ~= 'a' then
-        remember(key, 'r', with, NOT_SENT, id, window_ms)
+        remember(key, 'r', with, NOT_SENT, id .. ' ' .. whole(now), window_ms)
     end
     due(id, now + lease_ms)
     return {'R', with}
@@ -40,7 +44,7 @@ end
 
 if kind and seen_id == id then
     return {'G'}
-elseif (kind == 'p' or kind == 'a') and (correlated or dup) or kind == 'r' and dup then
+elseif (kind == 'p' or kind == 'a') and (correlated or dup) or is_refused then
     return kind == 'p' and {'P', seen_id} or {'A', seen_code, seen_outcome}
 end
 

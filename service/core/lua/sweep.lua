@@ -1,6 +1,6 @@
 -- What of this bucket is due? What is given out is not given to another caller for LEASE. Answers
--- S WAIT PENDING NOW, and for each: T turn… | R ID CODE REQUEST OUTCOME (a reply to be sent again) | D ID 0 REQUEST ''
--- (its deadline is over) | V TRACKER 0 '' '' (its states are to be published). WAIT: milliseconds until the next one, -1: there is none.
+-- S WAIT PENDING NOW, and for each: T turn… | R ID CODE REQUEST OUTCOME (a reply to be sent again; F: that of a refusal)
+-- | D ID 0 REQUEST '' (its deadline is over) | V TRACKER 0 '' '' (its states are to be published). WAIT: milliseconds until the next one, -1: there is none.
 local limit, lease_ms, owner = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local answer = {'S', '-1', whole(redis.call('ZCARD', bucket .. ':due')), whole(now)}
 
@@ -26,7 +26,7 @@ local function lane(tracker)
 end
 
 local function request(id)
-    local r = redis.call('HMGET', request_key(id), 'z', 'r', 'c', 'u', 'k')
+    local r = redis.call('HMGET', request_key(id), 'z', 'r', 'c', 'u', 'k', 'd')
     if not r[1] then
         not_due(id)
         return
@@ -41,7 +41,7 @@ local function request(id)
     due(id, now + lease_ms)
     if r[1] == 'e' then
         redis.call('HSET', request_key(id), 'o', owner)
-        put('R', id, r[3], r[2], r[4])
+        put(r[6] and 'R' or 'F', id, r[3], r[2], r[4])
     else
         put('D', id, '0', r[2], '')
     end
