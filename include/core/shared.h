@@ -81,7 +81,8 @@ bool engine_shared_restore(struct engine *e, enum journal_kind kind, uint64_t id
                            struct instant now);
 void engine_shared_restored(struct engine *e, struct instant now);
 
-/* The instances that live, this one too: names, a line each. */
+/* The instances: the names of all that may come back with something, a line each, and how many of them live; this one
+ * too. */
 void engine_shared_peers(struct engine *e, struct bytes names, unsigned count);
 void engine_shared_down(struct engine *e, struct instant now);
 

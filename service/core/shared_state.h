@@ -80,8 +80,8 @@ struct shared {
     char run[64];           /* of the server; empty: none was known */
     bool is_merging;        /* what the server may have lost is being brought to it */
     unsigned done;          /* buckets that may work again */
-    struct buffer peer_names; /* of those who live, a line each */
-    unsigned peers;         /* instances, this one too; 0: not known */
+    struct buffer peer_names; /* a line each */
+    unsigned peers;         /* those of them who live, this one too; 0: not known */
     uint64_t kept_until_ms; /* before that nothing of the next two is forgotten */
     struct mirror requests; /* JOURNAL_SHARED */
     struct mirror answers;  /* JOURNAL_ANSWER */

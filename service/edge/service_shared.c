@@ -22,7 +22,7 @@ struct service_shared {
     uint64_t missed_ms; /* since when it is not ready for new requests; 0: it is */
     bool has_left;
     bool is_known;       /* to the others: a sign of life was given */
-    struct buffer names; /* of all instances, each with its NUL */
+    struct buffer names; /* of all instances that are not buried, a line each */
     char run[64];        /* of the server */
     bool is_noted;       /* in the journal */
     bool is_restoring;
@@ -70,6 +70,11 @@ static bool may_inherit(const struct service *s)
            s->now.mono_ms - s->shared->up_ms >= 2 * (uint64_t)s->shared->options.lease_ms;
 }
 
+static uint64_t next_sign_ms(const struct service_shared *h)
+{
+    return h->sign_ms + h->options.lease_ms / SIGNS_IN_A_LEASE;
+}
+
 static void give_sign(struct service *s)
 {
     struct service_shared *h = s->shared;
@@ -78,7 +83,7 @@ static void give_sign(struct service *s)
     const struct bytes name = bytes_of_text(h->options.instance);
     const char *dead = heir_of(s);
 
-    if (h->has_left || !redis_is_up(h->redis) || s->now.mono_ms - h->sign_ms < h->options.lease_ms / SIGNS_IN_A_LEASE)
+    if (h->has_left || !redis_is_up(h->redis) || s->now.mono_ms < next_sign_ms(h))
         return;
     h->sign_ms = s->now.mono_ms;
     call_own(s, SHARED_ALIVE, (struct bytes[]){name, lease_ms, bytes_of_text(may_inherit(s) ? "1" : "0")}, 3,
@@ -92,9 +97,8 @@ static void give_sign(struct service *s)
 static void tell_names(struct service *s)
 {
     enum { NAMES_A_CALL = 7 };
-    const struct buffer *names = &s->shared->names;
-    const char *at = (const char *)names->data;
-    const char *end = at + names->len;
+    const uint8_t *at = s->shared->names.data;
+    const uint8_t *end = at + s->shared->names.len;
     char lease[24];
     int len = snprintf(lease, sizeof lease, "%u", s->shared->options.lease_ms);
 
@@ -102,8 +106,12 @@ static void tell_names(struct service *s)
         struct bytes args[NAMES_A_CALL] = {bytes_of(lease, (size_t)len)};
         size_t count = 1;
 
-        for (; at < end && count < NAMES_A_CALL; at += strlen(at) + 1)
-            args[count++] = bytes_of_text(at);
+        while (at < end && count < NAMES_A_CALL) {
+            const uint8_t *line_end = memchr(at, '\n', (size_t)(end - at));
+
+            args[count++] = bytes_of(at, (size_t)(line_end - at));
+            at = line_end + 1;
+        }
         call_own(s, SHARED_NAMES, args, count, &last_call);
     }
 }
@@ -124,17 +132,19 @@ void shared_leave(struct service *s)
     redis_flush(s->shared->redis, s->now);
 }
 
-/* Those who live come first. */
-static void tell_peers(struct service *s, const struct bytes *names, size_t count, unsigned alive)
+static void take_names(struct service *s, const struct bytes *names, size_t count)
 {
-    struct buffer text = {0};
+    struct service_shared *h = s->shared;
+    struct buffer lines = {0};
 
-    for (size_t i = 0; i < count && i < alive; i++) {
-        buffer_put(&text, names[i]);
-        buffer_put_u8(&text, '\n');
+    for (size_t i = 0; i < count; i++) {
+        buffer_put(&lines, names[i]);
+        buffer_put_u8(&lines, '\n');
     }
-    engine_shared_peers(s->engine, buffer_bytes(&text), alive);
-    buffer_release(&text);
+    if (!bytes_equal(buffer_bytes(&lines), buffer_bytes(&h->names)))
+        h->is_noted = false;
+    buffer_release(&h->names);
+    h->names = lines;
 }
 
 /* A COUNT DEAD NAME… */
@@ -145,12 +155,8 @@ static void sign_given(struct service *s, const struct bytes *items, size_t coun
     if (count < 3)
         return;
     h->is_known = true;
-    buffer_clear(&h->names);
-    for (size_t i = 3; i < count; i++) {
-        buffer_put(&h->names, items[i]);
-        buffer_put_u8(&h->names, '\0');
-    }
-    tell_peers(s, items + 3, count - 3, (unsigned)number_of(items[1]));
+    take_names(s, items + 3, count - 3);
+    engine_shared_peers(s->engine, buffer_bytes(&h->names), (unsigned)number_of(items[1]));
     if (items[2].len)
         heir_begin(s, items[2]);
 }
@@ -265,10 +271,20 @@ static void restore(struct service *s)
     engine_shared_restored(s->engine, s->now);
 }
 
+/* RUN, and the names, a line each. */
 int shared_recover_run(struct service *s, struct bytes record)
 {
-    if (s->shared)
-        engine_shared_knew(s->engine, record);
+    const uint8_t *end = record.len ? memchr(record.data, '\n', record.len) : NULL;
+    struct bytes names;
+
+    if (!end || record.data[record.len - 1] != '\n')
+        return -EBADMSG;
+    if (!s->shared)
+        return 0;
+    names = bytes_of(end + 1, (size_t)(record.data + record.len - (end + 1)));
+    buffer_put(&s->shared->names, names);
+    engine_shared_knew(s->engine, bytes_of(record.data, (size_t)(end - record.data)));
+    engine_shared_peers(s->engine, names, 0);
     return 0;
 }
 
@@ -276,10 +292,14 @@ int shared_recover_run(struct service *s, struct bytes record)
 static void note_run(struct service *s)
 {
     struct service_shared *h = s->shared;
+    struct buffer record = {0};
 
     if (h->is_noted || h->is_restoring || engine_shared_totals(s->engine).is_merging)
         return;
-    journal_put(s->journal, JOURNAL_SESSION, SESSION_RUN, bytes_of_text(h->run));
+    buffer_printf(&record, "%s\n", h->run);
+    buffer_put(&record, buffer_bytes(&h->names));
+    journal_put(s->journal, JOURNAL_SESSION, SESSION_RUN, buffer_bytes(&record));
+    buffer_release(&record);
     h->is_noted = true;
 }
 
@@ -334,6 +354,7 @@ bool shared_turn(struct service *s)
         restore(s);
     if (redis_is_up(h->redis))
         note_run(s);
+    give_sign(s);
     if (engine_shared_totals(s->engine).is_ready)
         h->missed_ms = 0;
     else if (h->missed_ms == 0)
@@ -364,7 +385,6 @@ bool shared_hold(struct service *s)
 
     if (!h)
         return false;
-    give_sign(s);
     redis_flush(h->redis, s->now);
     h->gate = h->asked;
     return h->answered < h->gate;
@@ -393,7 +413,17 @@ short shared_events(const struct service *s)
 
 int64_t shared_wait_for_ms(const struct service *s)
 {
-    return s->shared ? redis_wait_ms(s->shared->redis, s->now) : -1;
+    const struct service_shared *h = s->shared;
+    int64_t wait_ms;
+    int64_t sign_ms;
+
+    if (!h)
+        return -1;
+    wait_ms = redis_wait_ms(h->redis, s->now);
+    if (h->has_left || !redis_is_up(h->redis))
+        return wait_ms;
+    sign_ms = next_sign_ms(h) > s->now.mono_ms ? (int64_t)(next_sign_ms(h) - s->now.mono_ms) : 0;
+    return wait_ms < 0 || sign_ms < wait_ms ? sign_ms : wait_ms;
 }
 
 bool shared_has_peers(const struct service *s)

@@ -103,6 +103,15 @@ static int who_says(const char *text)
     return -1;
 }
 
+static int count_in_logs(const char *text)
+{
+    int count = 0;
+
+    for (int i = 0; i < INSTANCES; i++)
+        count += outputd_log_count(services[i], text);
+    return count;
+}
+
 Test(service_shared, both_take_requests_and_each_is_commanded_once)
 {
     start_all();
@@ -133,8 +142,10 @@ Test(service_shared, on_and_off_arrive_as_on_and_off)
 {
     start_all();
     field->is_silent = true;
-    for (int i = 0; i < ROUNDS; i++)
+    for (int i = 0; i < ROUNDS; i++) {
         set_output(i);
+        cr_assert(PUMP_UNTIL(count_in_logs("request accepted") > i));
+    }
     for (int i = 1; i <= ROUNDS; i++) { /* each only once the one before it is acked */
         const struct field_command *command = field_wait(field, i);
 

@@ -1,6 +1,6 @@
 -- A sign of life of INSTANCE, good for LEASE. Answers A COUNT DEAD NAME…: how many instances live; where INHERITS, one
 -- that does not and whose session at the broker the caller is to empty, which nobody else is asked for in this time; and
--- the names of all, those who live first. Who was late with its own sign is not asked: the server may have stood still,
+-- the names of all. Who was late with its own sign is not asked: the server may have stood still,
 -- and then all are late.
 local instance, lease_ms, inherits = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local signs = bucket .. ':i'
@@ -10,14 +10,11 @@ local all = redis.call('HGETALL', signs)
 local count, dead = 0, ''
 local answer = {'A', '', ''}
 for i = 1, #all, 2 do
+    answer[#answer + 1] = all[i]
     if tonumber(all[i + 1]) > now then
         count = count + 1
-        table.insert(answer, 3 + count, all[i])
     elseif inherits and dead == '' and redis.call('EXISTS', bucket .. ':h:' .. all[i]) == 0 then
         dead = all[i]
-    end
-    if tonumber(all[i + 1]) <= now then
-        answer[#answer + 1] = all[i]
     end
 end
 if dead ~= '' then

@@ -1,6 +1,6 @@
 -- The server is another one than RUN before, or was started anew: it may have lost something. Until all instances have
--- brought what they know, or WINDOW is over, nothing starts and nothing ends. NAMES: those who lived, as far as the caller
--- knows, a line each.
+-- brought what they know, or WINDOW is over, nothing starts and nothing ends. NAMES: of the instances that the caller
+-- knows of, a line each.
 local run, names, window_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local merge = bucket .. ':m'
 if redis.call('GET', bucket .. ':n') ~= run then
