@@ -539,8 +539,10 @@ static void take_due(struct engine *e, const struct ask *ask, const struct bytes
     p->code = (enum code)number_in(due[2]);
     p->outcome = (enum outcome)number_in(due[4]);
     own_reply(e, ask, p);
-    if (kind == 'R')
-        engine_journal_answer(e, p); /* whose it was may be gone */
+    if (kind == 'R') { /* whose it was may be gone */
+        p->profile = profile_ref(engine_profile_for(e, p));
+        engine_journal_answer(e, p);
+    }
     engine_finish(e, p, false);
 }
 

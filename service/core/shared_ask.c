@@ -239,6 +239,7 @@ static void answer_args(const struct engine *e, const struct ask *ask, struct ar
     put_number(a, p->code);
     put_number(a, p->outcome);
     put_number(a, p->deadline_ms > e->now.mono_ms ? p->deadline_ms - e->now.mono_ms : 1);
+    put_number(a, ask->quarantine_ms);
 }
 
 static void known_args(struct engine *e, const struct ask *ask, struct args *a)

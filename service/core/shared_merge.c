@@ -90,32 +90,38 @@ void mirror_tick(struct engine *e)
 
 /* --- records --- */
 
+static uint64_t left_of(uint64_t ms, uint64_t elapsed_ms)
+{
+    return ms > elapsed_ms ? ms - elapsed_ms : 0;
+}
+
 /* An answer, as far as it counts: its deadline is when it may be forgotten. NULL: it is no such record. */
-static struct pending *answer_from(struct engine *e, uint64_t id, struct bytes record)
+static struct pending *answer_from(struct engine *e, uint64_t id, struct bytes record, uint32_t *quarantine_ms)
 {
     struct pending *p = pending_new((struct bytes){0}, (struct bytes){0});
     struct engine_answer answer;
+    uint64_t elapsed_ms;
 
     if (engine_read_answer(record, &answer) < 0) {
         pending_free(p);
         return NULL;
     }
+    elapsed_ms = clock_elapsed_ms(answer.written, e->now);
+    *quarantine_ms = (uint32_t)left_of(answer.quarantine_ms, elapsed_ms);
     p->id = id;
     p->key = answer.key;
     p->code = answer.code;
     p->outcome = answer.outcome;
     p->tracker_id = answer.tracker_id;
-    p->deadline_ms = e->now.mono_ms + e->config->store.dedup_window_ms;
-    p->deadline_ms -= clock_elapsed_ms(answer.written, e->now) < e->config->store.dedup_window_ms
-                          ? clock_elapsed_ms(answer.written, e->now)
-                          : e->config->store.dedup_window_ms;
+    p->deadline_ms = e->now.mono_ms + left_of(e->config->store.dedup_window_ms, elapsed_ms);
     return p;
 }
 
 int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record)
 {
-    struct pending *p =
-        kind == JOURNAL_ANSWER ? answer_from(e, id, record) : pending_from_record(record, e->now, UINT32_MAX);
+    uint32_t quarantine_ms;
+    struct pending *p = kind == JOURNAL_ANSWER ? answer_from(e, id, record, &quarantine_ms)
+                                               : pending_from_record(record, e->now, UINT32_MAX);
 
     if (!p)
         return -EBADMSG;
@@ -203,11 +209,15 @@ static void restore_request(struct engine *e, struct bytes record)
 
 static void restore_answer(struct engine *e, uint64_t id, struct bytes record)
 {
-    struct pending *p = answer_from(e, id, record);
+    uint32_t quarantine_ms;
+    struct pending *p = answer_from(e, id, record, &quarantine_ms);
+    struct ask *ask;
 
     if (p && p->deadline_ms > e->now.mono_ms) {
         p->asked = true;
-        ask_put(e, ask_new(e, SHARED_ANSWER, p->tracker_id, id, p));
+        ask = ask_new(e, SHARED_ANSWER, p->tracker_id, id, p);
+        ask->quarantine_ms = quarantine_ms;
+        ask_put(e, ask);
     } else if (p) {
         pending_free(p);
     }

@@ -27,7 +27,7 @@ struct ask {
     bool by_deadline; /* the outcome depends on how far it got */
     bool if_queued;   /* else it does not end */
     bool by_ack;
-    uint32_t quarantine_ms;
+    uint32_t quarantine_ms; /* ANSWER, too: what is left of it */
 
     struct heard *heard;     /* FLIGHT, NOTE: the ack; FINISH: what ended it */
     size_t had;              /* NOTE: bytes of a partial ack before */
