@@ -234,6 +234,7 @@ help:
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make sim        the service in simulated time, with faults drawn from a seed: SEED=… STEPS=…'
+	@echo 'make sim-shared the same of three engines that share their state: SEED=… STEPS=… or SECONDS=…'
 	@echo 'make sim-broken a line of the service broken at a time: the simulation has to find each'
 	@echo 'make tsan       the service under ThreadSanitizer: load, reloads, a dead broker, a drain'
 	@echo 'make valgrind   the same under valgrind, and the vectors of all profiles'
@@ -251,10 +252,10 @@ help:
 	@echo 'make clean      remove build/'
 
 # Every package that building, testing, checking and measuring take. Each command below installs its own share by itself.
-.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-chaos deps-cluster \
+.PHONY: deps deps-run deps-test deps-package deps-package-test deps-lint deps-fuzz deps-bench deps-sim deps-chaos deps-cluster \
     deps-valgrind deps-docker deps-console
 deps:
-	@.ci/deps build run test lint fuzz bench chaos cluster valgrind docker package package-test console
+	@.ci/deps build run test lint fuzz bench sim chaos cluster valgrind docker package package-test console
 deps-fuzz:
 	@.ci/deps build run fuzz
 deps-run:
@@ -273,6 +274,8 @@ deps-valgrind:
 	@.ci/deps build run test valgrind
 deps-console:
 	@.ci/deps build run console
+deps-sim:
+	@.ci/deps build run sim
 deps-chaos:
 	@.ci/deps build run chaos
 deps-cluster:
@@ -350,10 +353,16 @@ sim: deps-run
 	@$(MAKE) --no-print-directory -s $(BUILD)/tests/sim
 	@SAVE=$(BUILD)/sim-failure $(BUILD)/tests/sim tests/sim/saved
 
-# Breaks a line of the service at a time: the simulation has to find each.
+# The same of several engines that share their state, on the scripts that Redis runs. SEED=… STEPS=1 TRACE=1 replays.
+.PHONY: sim-shared
+sim-shared: deps-sim
+	@$(MAKE) --no-print-directory -s $(BUILD)/tests/shared
+	@$(BUILD)/tests/shared
+
+# Breaks a line of the service at a time: the simulations have to find each.
 .PHONY: sim-broken
-sim-broken: deps-run
-	@$(MAKE) --no-print-directory -s $(BUILD)/tests/sim
+sim-broken: deps-sim
+	@$(MAKE) --no-print-directory -s $(BUILD)/tests/sim $(BUILD)/tests/shared
 	@BUILD=$(BUILD) tests/sim/broken/run
 
 .PHONY: fuzz

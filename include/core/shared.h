@@ -23,6 +23,7 @@ enum shared_script {
     SHARED_SWEEP,
     SHARED_QUEUE,
     SHARED_STATES,
+    SHARED_HELD,
     SHARED_IDS,
     SHARED_BEGIN,
     SHARED_RESTORE,

@@ -197,14 +197,31 @@ static void count_outcome(struct engine *e, enum outcome outcome)
 
 /* A device that acks without saying what, or saying it so that it repeats soon, may still ack a command that was given
  * up on. */
+static uint32_t quarantine_of(const struct engine *e, const struct profile *profile)
+{
+    uint32_t own = profile_quarantine_ms(profile);
+
+    return own || profile_match(profile) != MATCH_FIFO ? own : e->config->quarantine_ms;
+}
+
+/* Of whatever family the tracker is. */
+static uint32_t longest_quarantine_ms(const struct engine *e)
+{
+    uint32_t longest = 0;
+
+    for (size_t i = 0; i < profiles_count(e->profiles); i++) {
+        uint32_t own = quarantine_of(e, profiles_at(e->profiles, i));
+
+        longest = own > longest ? own : longest;
+    }
+    return longest;
+}
+
 uint32_t engine_quarantine_ms(const struct engine *e, const struct pending *p, enum outcome outcome)
 {
-    uint32_t own;
-
     if (outcome != OUTCOME_UNKNOWN || !p->profile)
         return 0;
-    own = profile_quarantine_ms(p->profile);
-    return own || profile_match(p->profile) != MATCH_FIFO ? own : e->config->quarantine_ms;
+    return e->registry ? quarantine_of(e, p->profile) : longest_quarantine_ms(e);
 }
 
 static void emit_settled(struct engine *e, const struct pending *p)

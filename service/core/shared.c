@@ -104,7 +104,7 @@ bool engine_shared_up(struct engine *e, struct bytes run, struct instant now)
     bool is_other;
 
     e->now = now;
-    e->shared->is_up = e->shared->was_up = true;
+    e->shared->is_up = true;
     e->shared->clock_at_ms = 0; /* it may be another server's */
     e->shared->ids_asked = false;
     e->shared->next_first_id = 0;
@@ -170,9 +170,10 @@ void shared_let_go(struct engine *e, struct pending *p)
 
 /* --- sweeps --- */
 
+/* Who knows no families could not tell how long an ack may still come. */
 static bool may_sweep(const struct engine *e)
 {
-    return e->shared->is_up && !e->shared->is_merging && e->presence_known && !e->draining && !e->handing_over;
+    return e->registry && e->shared->is_up && !e->shared->is_merging && e->presence_known && !e->draining && !e->handing_over;
 }
 
 static void plan_sweep(struct shared *s, unsigned bucket, uint64_t at_ms)
@@ -631,6 +632,8 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
         finished(e, ask, items, count);
     else if (ask->script == SHARED_SWEEP && count >= 4)
         swept(e, ask, items, count);
+    else if (ask->script == SHARED_HELD && count == 2)
+        mirror_told(e, ask, bytes_equal_text(items[1], "1"));
     else if (ask->script == SHARED_QUEUE)
         queue_heard(e, items, count);
     else if (ask->script == SHARED_IDS && count == 3)

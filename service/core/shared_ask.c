@@ -108,7 +108,7 @@ static void put_number(struct args *a, uint64_t number)
 
 static bool may_start(const struct engine *e)
 {
-    return e->presence_known && !e->draining && !e->handing_over;
+    return e->registry && e->presence_known && !e->draining && !e->handing_over;
 }
 
 /* 'FROM:STATES', what its success does to the states. */
@@ -272,6 +272,7 @@ static void make_args(struct engine *e, const struct ask *ask, struct args *a)
         note_args(ask, a);
         return;
     case SHARED_DELIVERED:
+    case SHARED_HELD:
         put_number(a, ask->id);
         return;
     case SHARED_SWEEP:

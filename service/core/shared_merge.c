@@ -9,11 +9,11 @@
  * last of it. So the journal of each instance keeps what that instance did, for as long as it counts, and brings it
  * back to a server that is not the one that it was. */
 
-enum { MIRROR_SIZE_MIN = 64, RESTORES_AT_A_TIME = 4, MERGE_AGAIN_MS = 200 };
+enum { MIRROR_SIZE_MIN = 64, PART_OF_ASKS = 4, MERGE_AGAIN_MS = 200 };
 
 /* --- what the journal keeps --- */
 
-static void mirror_put(struct mirror *m, uint64_t id, uint64_t until_ms)
+static void mirror_put(struct mirror *m, uint64_t id, int32_t tracker_id, uint64_t until_ms)
 {
     if (m->count == m->size) {
         size_t size = m->size ? m->size * 2 : MIRROR_SIZE_MIN;
@@ -25,14 +25,14 @@ static void mirror_put(struct mirror *m, uint64_t id, uint64_t until_ms)
         free(m->ring);
         *m = (struct mirror){.ring = ring, .size = size, .count = m->count};
     }
-    m->ring[(m->first + m->count++) & (m->size - 1)] = (struct mirrored){id, until_ms};
+    m->ring[(m->first + m->count++) & (m->size - 1)] = (struct mirrored){id, until_ms, tracker_id};
 }
 
-static bool mirror_take(struct mirror *m, uint64_t now_ms, uint64_t *id)
+static bool mirror_take(struct mirror *m, uint64_t now_ms, struct mirrored *taken)
 {
     if (m->count == 0 || m->ring[m->first].until_ms > now_ms)
         return false;
-    *id = m->ring[m->first].id;
+    *taken = m->ring[m->first];
     m->first = (m->first + 1) & (m->size - 1);
     if (--m->count == 0) {
         free(m->ring);
@@ -58,34 +58,51 @@ void mirror_note_request(struct engine *e, const struct pending *p)
 {
     uint64_t from_ms = p->state == PENDING_SETTLED || p->deadline_ms < e->now.mono_ms ? e->now.mono_ms : p->deadline_ms;
 
-    mirror_put(&e->shared->requests, p->id, of_no_use_ms(e, from_ms));
+    mirror_put(&e->shared->requests, p->id, p->tracker_id, of_no_use_ms(e, from_ms));
     if (p->state != PENDING_SETTLED)
         map_put(&e->shared->mine, p->id, (void *)(intptr_t)p->tracker_id);
 }
 
 void mirror_note_answer(struct engine *e, uint64_t id, uint64_t until_ms)
 {
-    mirror_put(&e->shared->answers, id, until_ms);
+    mirror_put(&e->shared->answers, id, 0, until_ms);
 }
 
+static void forget_request(struct engine *e, uint64_t id)
+{
+    map_remove(&e->shared->mine, id);
+    map_remove(&e->shared->owed, id);
+    e->effects.journal_delete(e->effects.ctx, JOURNAL_SHARED, id);
+}
+
+void mirror_told(struct engine *e, const struct ask *ask, bool is_held)
+{
+    if (is_held)
+        mirror_put(&e->shared->requests, ask->id, ask->tracker_id, of_no_use_ms(e, e->now.mono_ms));
+    else
+        forget_request(e, ask->id);
+}
+
+/* Others end what this one had, and send its replies. Where they may not have been able to, because the server was away or
+ * nobody was connected to the broker, it is asked what is still there. */
 void mirror_tick(struct engine *e)
 {
     struct shared *s = e->shared;
-    uint64_t id;
+    bool is_working = s->is_up && !s->is_merging;
+    struct mirrored over;
 
-    if (!s->was_up)
-        return; /* it may be another server that it finds */
-    if (!s->is_up || s->is_merging) /* nobody can end anything meanwhile */
-        s->kept_until_ms = of_no_use_ms(e, e->now.mono_ms);
-    if (e->now.mono_ms < s->kept_until_ms)
+    if (!is_working || !e->presence_known)
+        s->unsure_until_ms = of_no_use_ms(e, e->now.mono_ms);
+    if (!is_working)
         return;
-    while (mirror_take(&s->requests, e->now.mono_ms, &id)) {
-        map_remove(&s->mine, id);
-        map_remove(&s->owed, id);
-        e->effects.journal_delete(e->effects.ctx, JOURNAL_SHARED, id);
+    while (s->ask_count < s->options.asks_max / PART_OF_ASKS && mirror_take(&s->requests, e->now.mono_ms, &over)) {
+        if (over.until_ms < s->unsure_until_ms)
+            ask_put(e, ask_new(e, SHARED_HELD, over.tracker_id, over.id, NULL));
+        else
+            forget_request(e, over.id);
     }
-    while (mirror_take(&s->answers, e->now.mono_ms, &id))
-        e->effects.journal_delete(e->effects.ctx, JOURNAL_ANSWER, id);
+    while (mirror_take(&s->answers, e->now.mono_ms, &over))
+        e->effects.journal_delete(e->effects.ctx, JOURNAL_ANSWER, over.id);
 }
 
 /* --- records --- */
@@ -127,9 +144,10 @@ int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct
         return -EBADMSG;
     e->shared->highest_id = id > e->shared->highest_id ? id : e->shared->highest_id;
     if (kind == JOURNAL_ANSWER)
-        mirror_put(&e->shared->answers, id, p->deadline_ms);
+        mirror_put(&e->shared->answers, id, 0, p->deadline_ms);
     else
-        mirror_put(&e->shared->requests, id, of_no_use_ms(e, p->arrived.mono_ms + engine_longest_timeout_ms(e)));
+        mirror_put(&e->shared->requests, id, p->tracker_id,
+                   of_no_use_ms(e, p->arrived.mono_ms + engine_longest_timeout_ms(e)));
     pending_free(p);
     return 0;
 }
@@ -241,7 +259,7 @@ bool engine_shared_restore(struct engine *e, enum journal_kind kind, uint64_t id
         restore_answer(e, id, record);
     else if (kind == JOURNAL_STATES)
         restore_states(e, id);
-    return e->shared->ask_count < e->shared->options.asks_max / RESTORES_AT_A_TIME;
+    return e->shared->ask_count < e->shared->options.asks_max / PART_OF_ASKS;
 }
 
 void engine_shared_restored(struct engine *e, struct instant now)

@@ -44,11 +44,12 @@ struct heard {
     bool shared;
 };
 
-/* Records of the journal that nobody will say are over: by the time when they are, nearly in order. */
+/* Records of the journal that nobody will say are over: by the time when they should be, nearly in order. */
 struct mirror {
     struct mirrored {
         uint64_t id;
         uint64_t until_ms;
+        int32_t tracker_id;
     } * ring;
     size_t size; /* a power of two, or 0 */
     size_t first;
@@ -58,7 +59,6 @@ struct mirror {
 struct shared {
     struct shared_options options;
     bool is_up;
-    bool was_up; /* at some time */
     struct ask_list asks; /* in their order; also those whose timer is set */
     size_t ask_count;
     uint64_t last_number;
@@ -82,7 +82,7 @@ struct shared {
     unsigned done;          /* buckets that may work again */
     struct buffer peer_names; /* a line each */
     unsigned peers;         /* those of them who live, this one too; 0: not known */
-    uint64_t kept_until_ms; /* before that nothing of the next two is forgotten */
+    uint64_t unsure_until_ms; /* before that nobody may have been able to end what should be over */
     struct mirror requests; /* JOURNAL_SHARED */
     struct mirror answers;  /* JOURNAL_ANSWER */
     struct map mine; /* request id → its tracker's id: accepted or commanded here, and not known to have ended */
@@ -113,6 +113,7 @@ struct pending *shared_from_record(struct engine *e, struct bytes record);
 void mirror_note_request(struct engine *e, const struct pending *p);
 void mirror_note_answer(struct engine *e, uint64_t id, uint64_t until_ms);
 void mirror_tick(struct engine *e);
+void mirror_told(struct engine *e, const struct ask *ask, bool is_held);
 void mirror_release(struct shared *s);
 int mirror_recover(struct engine *e, enum journal_kind kind, uint64_t id, struct bytes record);
 /* Asks for numbers where it has few; in any case: the answer also says what time it is there. */

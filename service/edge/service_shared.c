@@ -342,6 +342,17 @@ void shared_close(struct service *s)
 
 /* --- turns --- */
 
+/* A merge takes its time: from its end on it is to be ready in a moment. */
+static void note_missing(struct service *s)
+{
+    const struct shared_totals totals = engine_shared_totals(s->engine);
+
+    if (totals.is_ready)
+        s->shared->missed_ms = 0;
+    else if (s->shared->missed_ms == 0 || totals.is_merging)
+        s->shared->missed_ms = s->now.mono_ms;
+}
+
 bool shared_turn(struct service *s)
 {
     struct service_shared *h = s->shared;
@@ -355,10 +366,7 @@ bool shared_turn(struct service *s)
     if (redis_is_up(h->redis))
         note_run(s);
     give_sign(s);
-    if (engine_shared_totals(s->engine).is_ready)
-        h->missed_ms = 0;
-    else if (h->missed_ms == 0)
-        h->missed_ms = s->now.mono_ms;
+    note_missing(s);
     return h->answered >= h->gate;
 }
 

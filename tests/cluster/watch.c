@@ -41,8 +41,8 @@ static bool is_late(const struct watch *w, const struct watched *r)
 
     if (!r->instance)
         return false;
-    if (r->accepted_ms >= r->arrived_ms) /* then it has read it */
-        return w->ledger->now_ms > r->accepted_ms + ACK_TIMEOUT_MS + MARGIN_MS;
+    if (r->read_ms >= r->arrived_ms)
+        return w->ledger->now_ms > r->read_ms + ACK_TIMEOUT_MS + MARGIN_MS;
     from_ms = later(from_ms, w->works_from_ms[r->instance - 1]);
     return from_ms < UINT64_MAX && w->ledger->now_ms > from_ms + ACK_TIMEOUT_MS + MARGIN_MS;
 }
@@ -83,6 +83,10 @@ static void reaches(struct watch *w, uint32_t number)
     if (place == w->trackers->count)
         return;
     t = &w->each[place];
+    if (r->left_ms && r->left_ms < at(w, t->newest)->left_ms) { /* overtaken on its way, on another connection */
+        t->last = number;
+        return;
+    }
     if (r->over_ms && r->over_ms < t->newest_first_ms)
         found(r, FAULT_DISORDER, "reached its tracker after one that was asked for when this one had its reply",
               t->newest);
@@ -127,9 +131,11 @@ static void marked(void *ctx, uint32_t number, enum mark mark, uint64_t value)
         r->came_again |= r->accepted_ms && w->ledger->now_ms - r->accepted_ms > PUBACK_LEAVES_MS;
         r->arrived_ms = w->ledger->now_ms;
         r->instance = (uint8_t)w->ledger->service;
-    } else if (mark == MARK_PUBACKED && !r->accepted_ms) {
-        r->accepted_ms = w->ledger->now_ms;
+    } else if (mark == MARK_PUBACKED) {
+        r->accepted_ms = r->accepted_ms ? r->accepted_ms : w->ledger->now_ms;
+        r->read_ms = w->ledger->now_ms;
     } else if (mark == MARK_COMMAND) {
+        r->left_ms = r->left_ms ? r->left_ms : w->ledger->now_ms;
         leaves(w, r);
     } else if (mark == MARK_REACHED && !(request->reached && request->reached_id == value)) {
         reaches(w, number);

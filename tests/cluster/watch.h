@@ -12,6 +12,8 @@ struct watched {
     uint64_t arrived_ms;  /* handed to an instance, the last time; 0: never */
     uint8_t instance;     /* which one, from 1 */
     uint64_t accepted_ms; /* the service's first PUBACK: then all instances have it; 0: none */
+    uint64_t read_ms;     /* its last PUBACK; 0: none */
+    uint64_t left_ms;     /* its command, from the service; 0: it has not */
     uint64_t heard_ms;    /* the first reply; 0: none */
     uint64_t over_ms;     /* the first that is not not_sent; 0: none */
     uint64_t last_heard_ms;

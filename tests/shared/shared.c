@@ -17,6 +17,7 @@ uint64_t now_ms;
 unsigned step_number;
 static uint64_t random_state;
 static uint64_t episode_seed;
+static uint64_t taken; /* steps of the episodes before */
 static bool is_traced;
 static bool forgets; /* this episode: the server loses everything now and then; else instances die for good */
 
@@ -55,7 +56,8 @@ void broken(const char *invariant, const char *format, ...)
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
-    printf("\nFAILED: to see it again, SEED=%#" PRIx64 " STEPS=1 TRACE=1\n", episode_seed);
+    printf("\n%" PRIu64 " steps in all\n", taken);
+    printf("FAILED: to see it again, SEED=%#" PRIx64 " STEPS=1 TRACE=1\n", episode_seed);
     exit(EXIT_FAILURE);
 }
 
@@ -232,7 +234,6 @@ int main(void)
     uint64_t seed = from_environment("SEED", (uint64_t)clock_now().wall_ms * 2654435761u);
     uint64_t steps = from_environment("STEPS", 0);
     uint64_t end_ms = clock_now().mono_ms + from_environment("SECONDS", 10) * 1000;
-    uint64_t taken = 0;
     unsigned episodes = 0;
     const struct world_totals *t = &world_totals;
 
