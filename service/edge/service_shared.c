@@ -391,6 +391,12 @@ short shared_events(const struct service *s)
     return s->shared ? redis_events(s->shared->redis) : 0;
 }
 
+void shared_polled(struct service *s, short revents)
+{
+    if (s->shared && !revents)
+        redis_is_quiet(s->shared->redis);
+}
+
 int64_t shared_wait_for_ms(const struct service *s)
 {
     return s->shared ? redis_wait_ms(s->shared->redis, s->now) : -1;
