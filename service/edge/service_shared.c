@@ -238,7 +238,8 @@ static void down(void *ctx, const char *why)
 
 /* --- what the server may have lost --- */
 
-static const enum journal_kind restored_kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
+/* What must not be repeated comes first: of millions of trackers the states may take longer than anybody waits. */
+static const enum journal_kind restored_kinds[] = {JOURNAL_ANSWER, JOURNAL_SHARED, JOURNAL_STATES};
 
 static int restore_record(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
 {

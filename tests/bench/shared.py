@@ -27,7 +27,7 @@ ACTIVE = 1000  # trackers that are commanded, spread over all
 REST_SECONDS = 5
 CPU_BUDGET = 1.6
 # What stands still is seen as memory, not as an error.
-PATIENT = "engine: { ack_timeout_ms = 600000; pending_max = 1000000; };"
+PATIENT = "engine: { ack_timeout_ms = 600000; dedup_window_ms = 3600000; pending_max = 1000000; };"
 
 
 class Settings:
@@ -170,8 +170,8 @@ def wait_for_rest(redis):
 
 def forget_answers(redis):
     """As the dedup window would."""
-    redis.ask("EVAL", "for i = 0, 255 do for _, key in ipairs(redis.call('KEYS', 'outputd:{' .. i .. '}:k:*')) do "
-              "redis.call('UNLINK', key) end end", "0")
+    redis.ask("EVAL", "local at = '0' repeat local found = redis.call('SCAN', at, 'MATCH', 'outputd:*:k:*', 'COUNT', "
+              "1000) at = found[1] for _, key in ipairs(found[2]) do redis.call('UNLINK', key) end until at == '0'", "0")
     time.sleep(0.5)  # it is done beside
 
 
