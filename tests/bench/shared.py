@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures instances that share their state in Redis next to one that keeps it itself: throughput and CPU of each part
 with one, two and four of them, what a request costs at a million trackers, what an instance and Redis take of memory, and
-how many bytes a request is on the network and in Redis' log. README.md says how to read it.
+how many bytes a request is on the network and in Redis' log; and says what ten million trackers would need by that.
+README.md says how to read it.
 
   BUILD=build      where the programs are, and where bench-shared.json goes
   QUICK=1          fewer windows, rounds and trackers
@@ -15,6 +16,7 @@ import tempfile
 import time
 
 import servers
+import ten_million
 from groups import PARTS, Group, spent
 from load import Load, in_turns, medians
 from processes import Failure, Processes
@@ -260,6 +262,7 @@ def show(results):
     print_scale(results["scale"])
     print_memory(results["memory"])
     print_budget(results)
+    ten_million.show(results)
 
 
 def measure(settings):
