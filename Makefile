@@ -229,7 +229,7 @@ help:
 	@echo 'make            build the programs into build/'
 	@echo 'make bench      measure against a bare forwarder and a peer on mqtt.js, side by side; QUICK=1 in a minute'
 	@echo 'make bench-render, make bench-journal: what profiles cost, and the journal next to others'
-	@echo 'make bench-shared  instances that share their state in Redis: throughput, CPU, memory; QUICK=1 in a minute and a half'
+	@echo 'make bench-shared  instances that share their state in Redis: throughput, CPU, memory; QUICK=1 in two'
 	@echo 'make bench-postgres  a registry of a million trackers in PostgreSQL: loading it, changing it'
 	@echo 'make bench-instructions  what the engine executes for a request must not grow by 5 %'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
