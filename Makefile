@@ -229,6 +229,7 @@ help:
 	@echo 'make            build the programs into build/'
 	@echo 'make bench      measure against a bare forwarder and a peer on mqtt.js, side by side; QUICK=1 in a minute'
 	@echo 'make bench-render, make bench-journal: what profiles cost, and the journal next to others'
+	@echo 'make bench-shared  instances that share their state in Redis: throughput, CPU, memory; QUICK=1 in two'
 	@echo 'make bench-postgres  a registry of a million trackers in PostgreSQL: loading it, changing it'
 	@echo 'make bench-instructions  what the engine executes for a request must not grow by 5 %'
 	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
@@ -431,6 +432,12 @@ endif
 bench-render: deps-bench
 	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/render
 	@BUILD=$(BUILD) tests/bench/render.sh
+
+# One, two and four instances that share their state in a Redis of their own.
+.PHONY: bench-shared
+bench-shared: deps-bench
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen
+	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/shared.py
 
 # A registry of a million trackers in a PostgreSQL of its own: TRACKERS=…
 .PHONY: bench-postgres

@@ -88,6 +88,9 @@ short redis_events(const struct redis *r);
 /* How long from now until redis_turn has something to do where the descriptor says nothing; -1: for ever. */
 int64_t redis_wait_ms(const struct redis *r, struct instant now);
 
+/* poll has just said that nothing has come: the next turn does not look. */
+void redis_is_quiet(struct redis *r);
+
 /* Takes what has come, up to a bound, and calls the handlers; connects, gives up, sends what was not taken before. */
 void redis_turn(struct redis *r, struct instant now);
 

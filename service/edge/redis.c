@@ -448,8 +448,9 @@ static bool is_overdue(const struct redis *r, struct instant now)
 
 static const char *converse(struct redis *r, struct instant now)
 {
-    const char *why = receive(r, now);
+    const char *why = r->is_quiet ? NULL : receive(r, now);
 
+    r->is_quiet = false;
     if (why)
         return why;
     if (r->send_error)
@@ -473,6 +474,11 @@ static const char *advance(struct redis *r, struct instant now)
     default:
         return converse(r, now);
     }
+}
+
+void redis_is_quiet(struct redis *r)
+{
+    r->is_quiet = r->phase >= REDIS_UP && !r->has_more;
 }
 
 void redis_turn(struct redis *r, struct instant now)

@@ -42,6 +42,7 @@ struct redis {
     size_t out_end;    /* what is behind it has not been flushed */
     int send_error;    /* the next turn closes it; 0: none */
     bool has_more;     /* there may be more to read at once */
+    bool is_quiet;     /* there is nothing to read */
     size_t greeted;    /* replies of the greeting that have come */
     uint64_t begun_ms; /* the attempt */
     uint64_t up_ms;    /* came up */

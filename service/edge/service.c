@@ -219,7 +219,7 @@ static void take_signals(struct service *s)
 /* --- the loop --- */
 
 /* True: there are signals. */
-static bool wait_for_work(const struct service *s)
+static bool wait_for_work(struct service *s)
 {
     struct pollfd fds[] = {
         {.fd = s->signal_fd, .events = POLLIN},
@@ -231,7 +231,10 @@ static bool wait_for_work(const struct service *s)
         {.fd = registry_fd(s), .events = POLLIN},
     };
 
-    return poll(fds, sizeof fds / sizeof *fds, supervised_wait_ms(s)) > 0 && fds[0].revents;
+    bool is_any = poll(fds, sizeof fds / sizeof *fds, supervised_wait_ms(s)) > 0;
+
+    shared_polled(s, is_any ? fds[2].revents : 0);
+    return is_any && fds[0].revents;
 }
 
 /* Where much comes, more will: taken together it costs each side fewer reads, writes and wakes. Half the CPU time of a

@@ -244,7 +244,8 @@ static void down(void *ctx, const char *why)
 
 /* --- what the server may have lost --- */
 
-static const enum journal_kind restored_kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
+/* What must not be repeated comes first: of millions of trackers the states may take longer than anybody waits. */
+static const enum journal_kind restored_kinds[] = {JOURNAL_ANSWER, JOURNAL_SHARED, JOURNAL_STATES};
 
 static int restore_record(void *ctx, enum journal_kind kind, uint64_t id, struct bytes record)
 {
@@ -417,6 +418,12 @@ int shared_fd(const struct service *s)
 short shared_events(const struct service *s)
 {
     return s->shared ? redis_events(s->shared->redis) : 0;
+}
+
+void shared_polled(struct service *s, short revents)
+{
+    if (s->shared && !revents)
+        redis_is_quiet(s->shared->redis);
 }
 
 int64_t shared_wait_for_ms(const struct service *s)

@@ -214,6 +214,8 @@ bool shared_is_up(const struct service *s);
 void shared_metrics_write(const struct service *s, struct buffer *out);
 int shared_fd(const struct service *s);
 short shared_events(const struct service *s);
+/* What poll has said of it. */
+void shared_polled(struct service *s, short revents);
 int64_t shared_wait_for_ms(const struct service *s);
 /* The session of this dead instance is empty, and ended. */
 void shared_bury(struct service *s, struct bytes dead);

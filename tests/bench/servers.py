@@ -62,19 +62,20 @@ def start_service(processes, kind, program, name="service", label=None, trackers
     return server
 
 
-def write_service_config(url, folder, more):
+def write_service_config(url, folder, more, instance="bench", broker=""):
+    """broker: more of how it is used."""
     os.mkdir(os.path.join(folder, "profiles"))
     os.mkdir(os.path.join(folder, "journal"))
     with open(os.path.join(folder, "outputd.cfg"), "w", encoding="ascii") as file:
-        file.write("""instance = "bench";
-broker: { url = "%s"; };
+        file.write("""instance = "%s";
+broker: { url = "%s"; %s };
 registry: { source = "file"; path = "registry.cfg"; };
 profiles: { path = "profiles"; };
 limits: { user_rate = 0.0; };
 journal: { path = "journal"; };
 http: { listen = ""; };
 %s
-""" % (url, more))
+""" % (instance, url, broker, more))
 
 
 def write_registry(path, trackers, outputs=lambda i: 3):

@@ -356,7 +356,7 @@ void instance_pause(unsigned instance, uint64_t ms)
 /* What the server may have lost comes back to it from the journal. */
 static void bring_up(struct instance *i)
 {
-    static const enum journal_kind kinds[] = {JOURNAL_STATES, JOURNAL_ANSWER, JOURNAL_SHARED};
+    static const enum journal_kind kinds[] = {JOURNAL_ANSWER, JOURNAL_SHARED, JOURNAL_STATES};
     char run[16];
     struct buffer living = {0};
 

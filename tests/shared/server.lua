@@ -172,9 +172,13 @@ function commands.LREM(key, count, value)
     drop_empty(key)
 end
 
-function commands.ZADD(key, score, member)
+function commands.ZADD(key, ...)
+    local pairs_of = {...}
+    assert(#pairs_of > 0 and #pairs_of % 2 == 0)
     zsets[key] = zsets[key] or {}
-    zsets[key][member] = assert(tonumber(score))
+    for i = 1, #pairs_of, 2 do
+        zsets[key][pairs_of[i + 1]] = assert(tonumber(pairs_of[i]))
+    end
 end
 
 function commands.ZREM(key, member)

@@ -1,4 +1,4 @@
--- What all scripts begin with. One bucket of trackers is one hash slot: KEYS[1] is its name, as outputd:{17}, and every
+-- What all scripts begin with, each with as much of it as it uses. One bucket of trackers is one hash slot: KEYS[1] is its name, as outputd:{17}, and every
 -- key of it begins with that name. Times are the server's own clock, milliseconds; instances say how much is left.
 --
 --   :t:TRACKER  hash    f: the command in flight; u: in quarantine until; l: the last command; a: it was acked;
@@ -38,8 +38,12 @@ local function queue_key(tracker)
     return bucket .. ':q:' .. tracker
 end
 
-local function due(member, at)
-    redis.call('ZADD', bucket .. ':due', whole(at), member)
+local function due(member, at, another)
+    if another then
+        redis.call('ZADD', bucket .. ':due', whole(at), member, whole(at), another)
+    else
+        redis.call('ZADD', bucket .. ':due', whole(at), member)
+    end
 end
 
 local function not_due(member)
@@ -83,17 +87,20 @@ local function other_in_flight(tracker)
     return false
 end
 
-local function lane_is_free(tracker)
-    local lane = redis.call('HMGET', lane_key(tracker), 'f', 'u', 'x')
-    return is_ready() and not lane[1] and not (lane[2] and tonumber(lane[2]) > now) and
-               not (lane[3] and other_in_flight(tracker))
+-- As f, u and x of its hash say; where the server is ready.
+local function is_free(tracker, in_flight, quarantine, others)
+    return not in_flight and not (quarantine and tonumber(quarantine) > now) and
+               not (others and other_in_flight(tracker))
 end
 
--- Gives a request its turn, which is `owner`'s from now on; at_once: in the answer to its SUBMIT.
-local function give_turn(id, tracker, owner, at_once)
+local function lane_is_free(tracker)
+    return is_ready() and is_free(tracker, unpack(redis.call('HMGET', lane_key(tracker), 'f', 'u', 'x'), 1, 3))
+end
+
+-- Gives a request that waited its turn, which is `owner`'s from now on.
+local function give_turn(id, tracker, owner)
     redis.call('HSET', lane_key(tracker), 'f', id, 'l', id, 'a', '0')
-    redis.call('HSET', request_key(id), 'z', 'c', 'o', owner, 'g', whole(now), 'y',
-               at_once and '1' or '0')
+    redis.call('HSET', request_key(id), 'z', 'c', 'o', owner, 'g', whole(now), 'y', '0')
 end
 
 -- What whoever has the turn needs: id, milliseconds left, the request, the states.
@@ -116,7 +123,7 @@ local function next_turn(tracker, owner)
         id = redis.call('LPOP', queue_key(tracker))
     end
     if id then
-        give_turn(id, tracker, owner, false)
+        give_turn(id, tracker, owner)
     end
     return id
 end

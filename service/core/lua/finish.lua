@@ -8,15 +8,15 @@ local quarantine_ms, window_ms, lease_ms = tonumber(ARGV[5]), ARGV[6], tonumber(
 local owner, may_start, call, acked, wall_ms = ARGV[8], ARGV[9] == '1', ARGV[10], ARGV[11] == '1', ARGV[12]
 
 local SUCCESS, NOT_SENT, UNKNOWN = '0', '1', '3'
-local request = redis.call('HMGET', request_key(id), 'z', 'o', 'k', 't', 'e', 'x', 'c', 'u', 'r', 'b',
-                             'g')
+local request = redis.call('HMGET', request_key(id), 'z', 'o', 'k', 't', 'e', 'x', 'c', 'u', 'r', 'b', 'g', 'p')
 local state, had, key, own_tracker, effect, ended_by = unpack(request, 1, 6)
 local lane = lane_key(tracker)
+local known = redis.call('HMGET', lane, 'f', 'l', 'a', 's', 'w', 'v', 'x')
+local in_flight, last, was_acked, states, since, version, others = unpack(known, 1, 7)
 
 local function ending(with_code, with_outcome)
-    local known = redis.call('HMGET', lane, 's', 'w', 'v')
     local turn = request[11] or now
-    return {'E', with_code, with_outcome, request[9], known[1] or '', known[2] or '0', known[3] or '0',
+    return {'E', with_code, with_outcome, request[9], states or '', since or '0', version or '0',
             whole(turn - (request[10] or turn)), whole(now - turn)}
 end
 
@@ -32,44 +32,54 @@ elseif outcome == NOT_SENT and not (state == 'q' or state == 'c' and had == owne
     state = nil
 end
 if not state or state == 'e' or own_tracker ~= tracker or acked and state == 'q' then
-    local last = redis.call('HMGET', lane, 'l', 'a')
-    return {'N', last[1] or '0', last[2] or '0'}
+    return {'N', last or '0', was_acked or '0'}
 end
 
 if state == 'q' then
     redis.call('LREM', queue_key(tracker), 1, id)
-elseif redis.call('HGET', lane, 'f') == id then
+elseif in_flight == id then
     redis.call('HDEL', lane, 'f')
 end
-if quarantine_ms > 0 then
-    redis.call('HSET', lane, 'u', whole(now + quarantine_ms))
-end
 redis.call('HSET', request_key(id), 'z', 'e', 'o', owner, 'c', code, 'u', outcome, 'x', owner .. call)
-redis.call('HDEL', request_key(id), 'p', 'm')
-remember(key, 'a', code, outcome, id, window_ms)
-due(id, now + lease_ms)
-if acked and redis.call('HGET', lane, 'l') == id then
-    redis.call('HSET', lane, 'a', '1')
+if request[12] then
+    redis.call('HDEL', request_key(id), 'p', 'm')
 end
+remember(key, 'a', code, outcome, id, window_ms)
 
+local changes = {}
+if quarantine_ms > 0 then
+    changes = {'u', whole(now + quarantine_ms)}
+end
+if acked and last == id then
+    changes[#changes + 1] = 'a'
+    changes[#changes + 1] = '1'
+end
 -- The effect is 'FROM:STATES': those of the outputs from number FROM on.
 if outcome == SUCCESS then
-    local from, states = string.match(effect, '^(%d+):(.*)$')
-    local before = redis.call('HGET', lane, 's') or ''
+    local from, to = string.match(effect, '^(%d+):(.*)$')
+    local before = states or ''
     before = before .. string.rep('-', from - 1 - #before)
-    redis.call('HSET', lane, 's', string.sub(before, 1, from - 1) .. states .. string.sub(before, from + #states), 'w',
-               wall_ms)
-    redis.call('HINCRBY', lane, 'v', 1)
-    due('s' .. tracker, now + lease_ms)
+    states = string.sub(before, 1, from - 1) .. to .. string.sub(before, from + #to)
+    since, version = wall_ms, whole((version or 0) + 1)
+    for _, change in ipairs({'s', states, 'w', since, 'v', version}) do
+        changes[#changes + 1] = change
+    end
+    due(id, now + lease_ms, 's' .. tracker)
+else
+    due(id, now + lease_ms)
+end
+if changes[1] then
+    redis.call('HSET', lane, unpack(changes))
 end
 
 local answer = ending(code, outcome)
-local following = may_start and next_turn(tracker, owner)
+local waits = redis.call('EXISTS', queue_key(tracker)) == 1
+local following = may_start and (waits or others) and next_turn(tracker, owner)
 if following then
     put_turn(answer, following, tracker)
-elseif quarantine_ms > 0 then
+elseif waits and quarantine_ms > 0 then
     lane_due(tracker, now + quarantine_ms)
-elseif not may_start then
+elseif waits and not may_start then
     lane_due(tracker, now)
 end
 return answer

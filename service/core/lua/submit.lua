@@ -24,12 +24,6 @@ local function refuse(with)
     return {'R', with}
 end
 
-local function turn()
-    local answer = {'T'}
-    put_turn(answer, id, tracker)
-    return answer
-end
-
 -- Called again.
 local state = redis.call('HMGET', request_key(id), 'z', 'o', 'c', 'y')
 if state[1] == 'e' then
@@ -37,7 +31,9 @@ if state[1] == 'e' then
 elseif state[1] == 'q' then
     return {'Q'}
 elseif state[1] == 'c' and state[2] == owner and state[4] == '1' then
-    return turn() -- of which nobody has heard, or it would not be asked again
+    local answer = {'T'} -- of which nobody has heard, or it would not be asked again
+    put_turn(answer, id, tracker)
+    return answer
 elseif state[1] then
     return {'P', id}
 end
@@ -57,21 +53,24 @@ elseif not is_ready() then
 end
 
 local waiting = redis.call('LLEN', queue_key(tracker))
-local starts = may_start and waiting == 0 and lane_is_free(tracker)
+local lane = redis.call('HMGET', lane_key(tracker), 'f', 'u', 'x', 's')
+local free = is_free(tracker, lane[1], lane[2], lane[3])
+local starts = may_start and waiting == 0 and free
 if not starts and waiting >= queue_max then
     return refuse(QUEUE_ERROR)
 end
-redis.call('HSET', request_key(id), 'r', record, 't', tracker, 'k', key, 'e', effect, 'd', whole(deadline),
-           'b', whole(now))
 remember(key, 'p', '0', '0', id, whole(deadline - now + 2 * window_ms))
 due(id, deadline)
 if starts then
-    give_turn(id, tracker, owner, true)
-    return turn()
+    redis.call('HSET', lane_key(tracker), 'f', id, 'l', id, 'a', '0')
+    redis.call('HSET', request_key(id), 'r', record, 't', tracker, 'k', key, 'e', effect, 'd', whole(deadline), 'b',
+               whole(now), 'z', 'c', 'o', owner, 'g', whole(now), 'y', '1')
+    return {'T', id, whole(deadline - now), record, lane[4] or ''}
 end
+redis.call('HSET', request_key(id), 'r', record, 't', tracker, 'k', key, 'e', effect, 'd', whole(deadline), 'b',
+           whole(now), 'z', 'q')
 redis.call('RPUSH', queue_key(tracker), id)
-redis.call('HSET', request_key(id), 'z', 'q')
-if lane_is_free(tracker) then
+if free then
     due('l' .. tracker, now) -- by somebody who may
 end
 return {'Q'}

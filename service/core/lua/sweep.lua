@@ -2,6 +2,10 @@
 -- S WAIT PENDING NOW, and for each: T turn… | R ID CODE REQUEST OUTCOME (a reply to be sent again; F: that of a refusal)
 -- | D ID 0 REQUEST '' (its deadline is over) | V TRACKER 0 '' '' (its states are to be published). WAIT: milliseconds until the next one, -1: there is none.
 local limit, lease_ms, owner = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local first = redis.call('ZRANGE', bucket .. ':due', 0, 0, 'WITHSCORES')
+if not first[2] then
+    return {'S', '-1', '0', whole(now)}
+end
 local answer = {'S', '-1', whole(redis.call('ZCARD', bucket .. ':due')), whole(now)}
 
 local function put(kind, id, code, record, outcome)
@@ -47,7 +51,7 @@ local function request(id)
     end
 end
 
-if is_ready() then
+if tonumber(first[2]) <= now and is_ready() then
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', bucket .. ':due', '-inf', whole(now), 'LIMIT', 0, limit)) do
         local kind, tracker = string.match(member, '^(%a)(%d+)$')
         if kind == 'l' then
@@ -59,8 +63,8 @@ if is_ready() then
             request(member)
         end
     end
+    first = redis.call('ZRANGE', bucket .. ':due', 0, 0, 'WITHSCORES')
 end
-local first = redis.call('ZRANGE', bucket .. ':due', 0, 0, 'WITHSCORES')
 if first[2] then
     answer[2] = whole(math.max(0, first[2] - now))
 end
