@@ -284,10 +284,13 @@ deps-cluster:
 deps-docker:
 	@.ci/deps build run docker
 
-# The recipes call make again: what is built must see the packages that have just been installed.
+# The recipes call make again: what is built must see the packages that have just been installed. On all processors,
+# unless the outer one was told how many.
+INNER = --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .PHONY: run
 run: deps-run
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(INNER) all
 	@BUILD=$(BUILD) service/demo/demo
 
 TEST_BINARIES := $(SUITES:%=$(BUILD)/tests/%)
@@ -301,7 +304,7 @@ tests/topics/node_modules/.done: tests/topics/package-lock.json
 
 .PHONY: test
 test: deps-test
-	@$(MAKE) --no-print-directory -s test-binaries tests/topics/node_modules/.done
+	@$(MAKE) $(INNER) test-binaries tests/topics/node_modules/.done
 	@tests/run $(BUILD)
 
 tests/console/node_modules/.done: tests/console/package-lock.json
@@ -311,7 +314,7 @@ tests/console/node_modules/.done: tests/console/package-lock.json
 # The console in a browser. Screenshots go to build/console/.
 .PHONY: console-test
 console-test: deps-console
-	@$(MAKE) --no-print-directory -s all tests/console/node_modules/.done
+	@$(MAKE) $(INNER) all tests/console/node_modules/.done
 	@node tests/console/run.mjs $(BUILD)
 
 # Instrumented code makes gcc see what is not there, so here warnings are no errors: the other builds have them.
@@ -319,28 +322,27 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 
 .PHONY: sanitize
 sanitize: deps-test
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -Wno-error' SANITIZE='$(SANITIZERS)' test-binaries
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -Wno-error' SANITIZE='$(SANITIZERS)' \
-	    $(BUILD)/sanitize/tests/sim
+	@$(MAKE) $(INNER) BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -Wno-error' SANITIZE='$(SANITIZERS)' \
+	    test-binaries $(BUILD)/sanitize/tests/sim
 	@STEPS=200000 $(BUILD)/sanitize/tests/sim tests/sim/saved
 	@tests/run $(BUILD)/sanitize base wire core edge profiles integration
 
 # The program itself: Criterion's tests do not run under it.
 .PHONY: tsan
 tsan: deps-test
-	@$(MAKE) --no-print-directory -s $(BUILD)/bench/loadgen
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/tsan CFLAGS='-O1 -g -Wno-error' SANITIZE=-fsanitize=thread \
+	@$(MAKE) $(INNER) $(BUILD)/bench/loadgen
+	@$(MAKE) $(INNER) BUILD=$(BUILD)/tsan CFLAGS='-O1 -g -Wno-error' SANITIZE=-fsanitize=thread \
 	    $(BUILD)/tsan/outputd
 	@tests/tsan/run $(BUILD) $(BUILD)/tsan
 
 .PHONY: valgrind
 valgrind: deps-valgrind
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen
+	@$(MAKE) $(INNER) all $(BUILD)/bench/loadgen
 	@tests/valgrind/run $(BUILD)
 
 .PHONY: coverage
 coverage: deps-lint
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/coverage CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
+	@$(MAKE) $(INNER) BUILD=$(BUILD)/coverage CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
 	    $(patsubst %,$(BUILD)/coverage/tests/%,base wire core)
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	@tests/run $(BUILD)/coverage base wire core
@@ -351,24 +353,24 @@ coverage: deps-lint
 # moved to tests/sim/saved it is played each time.
 .PHONY: sim
 sim: deps-run
-	@$(MAKE) --no-print-directory -s $(BUILD)/tests/sim
+	@$(MAKE) $(INNER) $(BUILD)/tests/sim
 	@SAVE=$(BUILD)/sim-failure $(BUILD)/tests/sim tests/sim/saved
 
 # The same of several engines that share their state, on the scripts that Redis runs. SEED=… STEPS=1 TRACE=1 replays.
 .PHONY: sim-shared
 sim-shared: deps-sim
-	@$(MAKE) --no-print-directory -s $(BUILD)/tests/shared
+	@$(MAKE) $(INNER) $(BUILD)/tests/shared
 	@$(BUILD)/tests/shared
 
 # Breaks a line of the service at a time: the simulations have to find each.
 .PHONY: sim-broken
 sim-broken: deps-sim
-	@$(MAKE) --no-print-directory -s $(BUILD)/tests/sim $(BUILD)/tests/shared
+	@$(MAKE) $(INNER) $(BUILD)/tests/sim $(BUILD)/tests/shared
 	@BUILD=$(BUILD) tests/sim/broken/run
 
 .PHONY: fuzz
 fuzz: deps-fuzz
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
+	@$(MAKE) $(INNER) BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 	    $(BUILD)/fuzz/acks $(BUILD)/fuzz/seeds $(FUZZERS:%=$(BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(BUILD)/fuzz
@@ -396,18 +398,18 @@ TIDY    := $(wildcard service/*/*.c)
 lint: deps-lint
 	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	@tests/lint/layers
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(INNER) all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
 	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
 	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo service/console/embed tests/package/run \
 	    tests/package/life tests/package/systemctl conf/install/keep \
 	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
 	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
-	@cppcheck --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
+	@cppcheck -j$(shell nproc) --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION=0 service
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/clang CC=clang test-binaries
+	@$(MAKE) $(INNER) BUILD=$(BUILD)/clang CC=clang test-binaries
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/clang/%)
-	@printf '%s\n' $(TIDY) | xargs -P2 -I{} sh -c 'clang-tidy --quiet {} -- -DOUTPUTD_VERSION=0 $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
+	@printf '%s\n' $(TIDY) | xargs -P$(shell nproc) -I{} sh -c 'clang-tidy --quiet {} -- -DOUTPUTD_VERSION=0 $(subst ','\'',$(CPPFLAGS)) -isystem $(BUILD)/clang/generated -std=c17 2>&1 | \
 	    { ! grep -E "(warning|error):"; }'
 	@echo 'lint: clean'
 
@@ -422,50 +424,50 @@ BENCH_ALONE := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/benc
 # PAHO_HP_PREFIX=DIR: a paho that was built with PAHO_HIGH_PERFORMANCE=ON; then the service is measured with it, too.
 .PHONY: bench bench-render bench-journal
 bench: deps-bench
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BENCH_ALONE)
-	@-! command -v npm >/dev/null || $(MAKE) --no-print-directory -s tests/bench/peer/node_modules/.done
+	@$(MAKE) $(INNER) all $(BUILD)/bench/loadgen $(BUILD)/bench/forwarder $(BENCH_ALONE)
+	@-! command -v npm >/dev/null || $(MAKE) $(INNER) tests/bench/peer/node_modules/.done
 ifdef PAHO_HP_PREFIX
-	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/hp PAHO_PREFIX=$(PAHO_HP_PREFIX) $(BUILD)/hp/outputd
+	@$(MAKE) $(INNER) BUILD=$(BUILD)/hp PAHO_PREFIX=$(PAHO_HP_PREFIX) $(BUILD)/hp/outputd
 endif
 	@BUILD=$(BUILD) HP_BUILD=$(if $(PAHO_HP_PREFIX),$(BUILD)/hp) PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/bench.py
 
 bench-render: deps-bench
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/render
+	@$(MAKE) $(INNER) all $(BUILD)/bench/render
 	@BUILD=$(BUILD) tests/bench/render.sh
 
 # One, two and four instances that share their state in a Redis of their own.
 .PHONY: bench-shared
 bench-shared: deps-bench
-	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/loadgen
+	@$(MAKE) $(INNER) all $(BUILD)/bench/loadgen
 	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/shared.py
 
 # A registry of a million trackers in a PostgreSQL of its own: TRACKERS=…
 .PHONY: bench-postgres
 bench-postgres: deps-bench deps-test
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(INNER) all
 	@BUILD=$(BUILD) tests/bench/postgres.sh
 
 bench-journal: deps-bench
-	@$(MAKE) --no-print-directory -s $(BUILD)/bench/journal
+	@$(MAKE) $(INNER) $(BUILD)/bench/journal
 	@$(BUILD)/bench/journal $(BUILD)
 
 # What the engine executes for a request, counted by callgrind: compared with tests/bench/instructions.
 .PHONY: bench-instructions
 bench-instructions: deps-valgrind
-	@$(MAKE) --no-print-directory -s $(BUILD)/bench/engine
+	@$(MAKE) $(INNER) $(BUILD)/bench/engine
 	@CC=$(CC) tests/bench/instructions.sh $(BUILD)
 
 # Says its seed; SEED= replays the plan. Shorter: make chaos SERVICE_KILLS=20 BROKER_KILLS=5
 .PHONY: chaos
 chaos: deps-chaos
-	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/chaos
+	@$(MAKE) $(INNER) all $(BUILD)/tests/chaos
 	@BUILD=$(BUILD) $(BUILD)/tests/chaos
 
 # The same for several instances that share their state. SEED= replays the plan; how many faults of each kind there are
 # can be said, too: see tests/cluster/cluster.c.
 .PHONY: cluster-test
 cluster-test: deps-cluster
-	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/cluster
+	@$(MAKE) $(INNER) all $(BUILD)/tests/cluster
 	@BUILD=$(BUILD) $(BUILD)/tests/cluster
 
 # --- installing ----------------------------------------------------------------------------------------------------------
@@ -545,7 +547,7 @@ deb: deps-package
 
 .PHONY: package-test
 package-test: deps-package-test deb
-	@$(MAKE) --no-print-directory -s all $(BUILD)/tests/under_unit
+	@$(MAKE) $(INNER) all $(BUILD)/tests/under_unit
 	@BUILD=$(BUILD) tests/package/run
 
 # The same in a small Debian of its own: installed, started, upgraded, removed, purged. That Debian is made once, in some

@@ -283,6 +283,7 @@ Test(mqtt_connect, packets_that_share_a_websocket_frame_arrive_with_the_next_pin
     char url[64];
     snprintf(url, sizeof(url), "ws%s", strchr(peer.url, ':'));
     struct probe *p = probe_new(url);
+    p->options.keep_alive_s = 1;
     cr_assert_eq(probe_connect(p), 0, "%s", mqtt_error(p->m));
     cr_assert_eq(mqtt_subscribe(p->m, &(struct mqtt_filter){.filter = "+"}, 1), 0, "%s", mqtt_error(p->m));
     cr_assert(probe_wait(p, 3));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,8 +22,9 @@ struct database {
     pid_t pid; /* 0: not running */
     int port;
     char directory[64];
-    char programs[128]; /* the folder of the server's programs */
-    char conninfo[128];
+    char programs[128];       /* the folder of the server's programs */
+    char conninfo[128];       /* of the service's role */
+    char owner_conninfo[128]; /* through the socket in its directory */
 };
 
 static _Noreturn void give_up(const struct database *d, const char *what)
@@ -96,7 +98,7 @@ static void find_programs(struct database *d)
     globfree(&found);
 }
 
-static void make_cluster(struct database *d)
+static void make_cluster(const struct database *d)
 {
     char program[160];
     char data[96];
@@ -105,8 +107,8 @@ static void make_cluster(struct database *d)
 
     snprintf(program, sizeof program, "%s/initdb", d->programs);
     snprintf(data, sizeof data, "%s/data", d->directory);
-    const char *const arguments[] = {program,    "-D",        data, "-A",   "trust",      "-U",
-                                     "postgres", "--no-sync", "-E", "UTF8", "--locale=C", NULL};
+    const char *const arguments[] = {program,     "-D", data,   "-A",         "trust",           "-U", "postgres",
+                                     "--no-sync", "-E", "UTF8", "--locale=C", "--wal-segsize=1", NULL};
     if (!run(d, arguments))
         give_up(d, "initdb");
     snprintf(hba, sizeof hba, "%s/pg_hba.conf", data);
@@ -146,13 +148,19 @@ static bool has_ended(struct database *d)
     return true;
 }
 
+/* The server's own: the one in the path is a script of the package, which takes as long again to find it. */
+static bool psql(const struct database *d, const char *conninfo, const char *option, const char *what)
+{
+    char program[160];
+
+    snprintf(program, sizeof program, "%s/psql", d->programs);
+    const char *const arguments[] = {program, "-d", conninfo, "-qv", "ON_ERROR_STOP=1", option, what, NULL};
+    return run(d, arguments);
+}
+
 static bool answers(const struct database *d)
 {
-    char port[16];
-
-    snprintf(port, sizeof port, "%d", d->port);
-    const char *const arguments[] = {"psql", "-h", d->directory, "-p", port, "-U", "postgres", "-qc", "SELECT 1", NULL};
-    return run(d, arguments);
+    return psql(d, d->owner_conninfo, "-c", "SELECT 1");
 }
 
 static void launch(struct database *d)
@@ -209,16 +217,6 @@ void database_restart(struct database *d)
 
 /* --- what is in it --- */
 
-static bool psql(const struct database *d, const char *option, const char *what)
-{
-    char port[16];
-
-    snprintf(port, sizeof port, "%d", d->port);
-    const char *const arguments[] = {"psql",     "-h",  d->directory,      "-p",   port, "-U",
-                                     "postgres", "-qv", "ON_ERROR_STOP=1", option, what, NULL};
-    return run(d, arguments);
-}
-
 void database_sql(const struct database *d, const char *format, ...)
 {
     char sql[4096];
@@ -227,7 +225,7 @@ void database_sql(const struct database *d, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sql, sizeof sql, format, arguments);
     va_end(arguments);
-    if (!psql(d, "-c", sql))
+    if (!psql(d, d->owner_conninfo, "-c", sql))
         give_up(d, sql);
 }
 
@@ -239,15 +237,13 @@ void database_run(const struct database *d, const char *path)
 
     snprintf(copy, sizeof copy, "%s/run.sql", d->directory);
     snprintf(command, sizeof command, "cp %s %s && chmod 644 %s", path, copy, copy);
-    if (system(command) != 0 || !psql(d, "-f", copy))
+    if (system(command) != 0 || !psql(d, d->owner_conninfo, "-f", copy))
         give_up(d, path);
 }
 
 bool database_lets_service(const struct database *d, const char *sql)
 {
-    const char *const arguments[] = {"psql", "-d", d->conninfo, "-qv", "ON_ERROR_STOP=1", "-c", sql, NULL};
-
-    return run(d, arguments);
+    return psql(d, d->conninfo, "-c", sql);
 }
 
 int database_log_count(const struct database *d, const char *text)
@@ -276,22 +272,76 @@ static void make_directory(struct database *d)
         give_up(d, d->directory);
 }
 
+static void run_shell(const struct database *d, const char *format, const char *from, const char *to)
+{
+    char command[1024];
+
+    snprintf(command, sizeof command, format, from, to);
+    if (system(command) != 0)
+        give_up(d, command);
+}
+
+/* Its server runs. */
+static void make_filled_cluster(struct database *d)
+{
+    make_cluster(d);
+    database_resume(d);
+    database_run(d, "conf/schema.sql");
+    database_run(d, "conf/demo.sql");
+    database_sql(d, "ALTER ROLE outputd PASSWORD 'a-secret-word'");
+}
+
+/* Who comes first makes it, while the others wait. Nobody ever sees half of it. */
+static void need_template(struct database *d, const char *folder, const char *template)
+{
+    char path[400];
+    char data[96];
+    int lock;
+
+    snprintf(path, sizeof path, "%s/lock", folder);
+    lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX) < 0)
+        give_up(d, path);
+    if (access(template, F_OK) < 0) {
+        make_filled_cluster(d);
+        database_halt(d);
+        snprintf(data, sizeof data, "%s/data", d->directory);
+        snprintf(path, sizeof path, "%s/data-%d", folder, (int)getpid());
+        run_shell(d, "mv '%s' '%s'", data, path);
+        if (rename(path, template) < 0)
+            give_up(d, template);
+    }
+    close(lock);
+}
+
+static void copy_cluster(struct database *d, const char *folder)
+{
+    char template[400];
+
+    snprintf(template, sizeof template, "%s/data", folder);
+    need_template(d, folder, template);
+    run_shell(d, "cp -a '%s' '%s/data'", template, d->directory);
+}
+
 struct database *database_start(void)
 {
+    const char *folder = getenv("DATABASE_TEMPLATE");
     struct database *d = calloc(1, sizeof *d);
 
     if (!d)
         abort();
     make_directory(d);
     find_programs(d);
-    make_cluster(d);
     d->port = broker_free_port();
     snprintf(d->conninfo, sizeof d->conninfo,
              "host=127.0.0.1 port=%d dbname=postgres user=outputd password=a-secret-word", d->port);
+    snprintf(d->owner_conninfo, sizeof d->owner_conninfo, "host=%s port=%d dbname=postgres user=postgres", d->directory,
+             d->port);
+    if (folder)
+        copy_cluster(d, folder);
+    else
+        make_filled_cluster(d);
     database_resume(d);
-    database_run(d, "conf/schema.sql");
-    database_run(d, "conf/demo.sql");
-    database_sql(d, "ALTER ROLE outputd PASSWORD 'a-secret-word'");
     return d;
 }
 

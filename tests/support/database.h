@@ -1,6 +1,7 @@
 /* A PostgreSQL of one's own, for a test: with the shipped schema and the small world of the examples, on a free port of
  * 127.0.0.1, in a directory of its own, gone at the latest when the test's process is. Whatever goes wrong here ends
- * the process with the server's log on stderr. */
+ * the process with the server's log on stderr. Where DATABASE_TEMPLATE names a folder, the first one is kept there, and
+ * the others are copies of it: whoever made the folder removes it. */
 #ifndef SUPPORT_DATABASE_H
 #define SUPPORT_DATABASE_H
 
