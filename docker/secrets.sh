@@ -1,10 +1,11 @@
 #!/bin/sh
 # Draws a password for every user of compose.yaml's stack, each into a folder that only its user's container sees, and the
 # broker's list of their hashes. It runs once, as root in a container of its own; what is there already is kept.
-# SECRETS: the folder with the others in it.
+# SECRETS: the folder with the others in it. REDIS_CONF: the file with its user in Redis.
 set -eu
 umask 077
 secrets=${SECRETS:-/secrets}
+redis_conf=${REDIS_CONF:-/outputd.conf}
 cd "$secrets"
 
 # The numbers of the users inside the images.
@@ -47,13 +48,22 @@ done
 draw > grafana/admin_password
 give grafana/admin_password $grafana
 
+digest() {
+    printf %s "$1" | sha256sum | cut -d' ' -f1
+}
+
 password=$(draw)
-echo "requirepass $password" > redis/password.conf
-echo "$password" > redis/redis_password
+health=$(draw)
 echo "$password" > outputd/redis_password
-give redis/password.conf $redis
-give redis/redis_password $redis
+echo "$health" > redis/health_password
+{
+    echo 'user default off'
+    sed -n "/^user /s/>CHANGE-ME/#$(digest "$password")/p" "$redis_conf"
+    echo "user health on #$(digest "$health") resetchannels -@all +ping"
+} > redis/users.conf
 give outputd/redis_password $outputd
+give redis/health_password $redis
+give redis/users.conf $redis
 
 draw > postgres/postgres_password
 give postgres/postgres_password $postgres

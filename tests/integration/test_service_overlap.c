@@ -1,12 +1,14 @@
 /* Families whose topics lie within the subscriptions of others: a message that comes twice is still one ack. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "support/broker.h"
 #include "support/desk.h"
 #include "support/field.h"
 #include "support/outputd.h"
+#include "support/pump.h"
 
-enum { TRACKER = 265489, FIFO = 17 };
+enum { TRACKER = 265489, FIFO = 17, ROUNDS = 20 };
 
 static struct broker *broker;
 static struct outputd *service;
@@ -52,6 +54,23 @@ static void ack(void)
     field_say(field, ack_topic, ack_text);
 }
 
+static void set(int number)
+{
+    char correlation[16];
+
+    snprintf(correlation, sizeof correlation, "r%d", number);
+    desk_set(desk, correlation, FIFO, 2, true);
+}
+
+static int replies(int number)
+{
+    char correlation[16];
+
+    snprintf(correlation, sizeof correlation, "r%d", number);
+    return desk_count(desk, correlation);
+}
+
+/* A copy in the same turn finds no command: several tries, so that some come in the next one. */
 static void expect_one_ack_a_command(void)
 {
     int before;
@@ -59,16 +78,15 @@ static void expect_one_ack_a_command(void)
     outputd_start(service);
     outputd_wait_ready(service);
     before = field->count;
-    desk_set(desk, "first", FIFO, 2, true);
-    desk_set(desk, "second", FIFO, 2, true);
-    field_wait(field, before + 1);
-    ack();
-    desk_expect_success(desk, "first");
-    field_wait(field, before + 2);
-    desk_fence(desk);
-    cr_expect_eq(desk_count(desk, "second"), 0, "the one ack has ended both");
-    ack();
-    desk_expect_success(desk, "second");
+    set(0);
+    for (int i = 0; i < ROUNDS; i++) {
+        set(i + 1);
+        field_wait(field, before + i + 1);
+        ack();
+        cr_assert(PUMP_UNTIL(replies(i)));
+        desk_fence(desk);
+        cr_assert_eq(replies(i + 1), 0, "one ack has ended two, in round %d", i);
+    }
 }
 
 Test(service_overlap, an_ack_that_two_subscriptions_would_bring_ends_one_command)

@@ -30,6 +30,8 @@ static struct outputd *instance(int number)
     outputd_set_text(o, "broker.share_group", "outputd");
     outputd_set_text(o, "state.source", "redis");
     outputd_set_text(o, "state.url", redis_server_url(redis));
+    outputd_set_text(o, "state.username", "outputd");
+    outputd_set_text(o, "state.password", "CHANGE-ME");
     snprintf(text, sizeof text, "%d", LEASE_MS);
     outputd_set(o, "state.lease_ms", text);
     return o;
@@ -43,10 +45,25 @@ static void start(struct outputd *o)
     outputd_wait_log(o, "presence read back", before + 1);
 }
 
+/* The service as the user that the shipped file gives it, which may do what it needs and no more. */
+static void start_redis(void)
+{
+    static char line[512];
+    FILE *in = fopen("conf/redis/outputd.conf", "r");
+
+    cr_assert_not_null(in);
+    do
+        cr_assert_not_null(fgets(line, sizeof line, in));
+    while (strncmp(line, "user ", strlen("user ")) != 0);
+    fclose(in);
+    line[strcspn(line, "\n")] = '\0';
+    redis = redis_server_start(&(struct redis_server_options){.log = true, .user = line + strlen("user ")});
+}
+
 static void set_stage(void)
 {
     broker = broker_start("max_queued_messages 0");
-    redis = redis_server_start(&(struct redis_server_options){.log = true});
+    start_redis();
     for (int i = 0; i < INSTANCES; i++)
         services[i] = instance(i + 1);
     field = field_start(broker_url(broker));
