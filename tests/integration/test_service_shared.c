@@ -46,7 +46,7 @@ static void start(struct outputd *o)
 }
 
 /* The service as the user that the shipped file gives it, which may do what it needs and no more. */
-static void start_redis(void)
+static void start_redis(bool log)
 {
     static char line[512];
     FILE *in = fopen("conf/redis/outputd.conf", "r");
@@ -57,13 +57,13 @@ static void start_redis(void)
     while (strncmp(line, "user ", strlen("user ")) != 0);
     fclose(in);
     line[strcspn(line, "\n")] = '\0';
-    redis = redis_server_start(&(struct redis_server_options){.log = true, .user = line + strlen("user ")});
+    redis = redis_server_start(&(struct redis_server_options){.log = log, .user = line + strlen("user ")});
 }
 
 static void set_stage(void)
 {
     broker = broker_start("max_queued_messages 0");
-    start_redis();
+    start_redis(true);
     for (int i = 0; i < INSTANCES; i++)
         services[i] = instance(i + 1);
     field = field_start(broker_url(broker));
@@ -120,6 +120,15 @@ static int who_says(const char *text)
     return -1;
 }
 
+static int count_in_logs(const char *text)
+{
+    int count = 0;
+
+    for (int i = 0; i < INSTANCES; i++)
+        count += outputd_log_count(services[i], text);
+    return count;
+}
+
 Test(service_shared, both_take_requests_and_each_is_commanded_once)
 {
     start_all();
@@ -150,8 +159,10 @@ Test(service_shared, on_and_off_arrive_as_on_and_off)
 {
     start_all();
     field->is_silent = true;
-    for (int i = 0; i < ROUNDS; i++)
+    for (int i = 0; i < ROUNDS; i++) {
         set_output(i);
+        cr_assert(PUMP_UNTIL(count_in_logs("request accepted") > i));
+    }
     for (int i = 1; i <= ROUNDS; i++) { /* each only once the one before it is acked */
         const struct field_command *command = field_wait(field, i);
 
@@ -269,7 +280,7 @@ Test(service_shared, a_redis_that_has_lost_everything_is_told_what_was)
     const struct field_command *command;
 
     redis_server_stop(redis);
-    redis = redis_server_start(NULL);
+    start_redis(false);
     for (int i = 0; i < INSTANCES; i++) {
         outputd_set_text(services[i], "state.url", redis_server_url(redis));
         outputd_set(services[i], "engine.ack_timeout_ms", "60000");
