@@ -249,7 +249,8 @@ size_t router_put_filters(const struct router *r, bool acks_are_shared, struct b
         buffer_put(out, bytes_of(at, strlen(at) + 1));
         acks++;
     }
-    buffer_put(out, buffer_bytes(&r->presences.filters));
+    if (r->presences.filter_count && r->presences.filters.data)
+        buffer_put(out, buffer_bytes(&r->presences.filters));
     *count = acks + r->presences.filter_count;
     return acks;
 }
