@@ -232,7 +232,7 @@ help:
 	@echo 'make bench-shared  instances that share their state in Redis: throughput, CPU, memory; QUICK=1 in two'
 	@echo 'make bench-postgres  a registry of a million trackers in PostgreSQL: loading it, changing it'
 	@echo 'make bench-instructions  what the engine executes for a request must not grow by 5 %'
-	@echo 'make lint       formatting, clang-tidy, cppcheck, both compilers, which ring includes which'
+	@echo 'make lint       formatting, clang-tidy, cppcheck, shellcheck, both compilers, which ring includes which'
 	@echo 'make sanitize   all tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make sim        the service in simulated time, with faults drawn from a seed: SEED=… STEPS=…'
 	@echo 'make sim-shared the same of three engines that share their state: SEED=… STEPS=… or SECONDS=…'
@@ -400,10 +400,7 @@ lint: deps-lint
 	@tests/lint/layers
 	@$(MAKE) $(INNER) all
 	@tests/lint/hardened $(PROGRAMS:%=$(BUILD)/%)
-	@shellcheck --severity=warning .ci/* tests/run tests/lint/layers tests/lint/hardened tests/tsan/* \
-	    tests/valgrind/run tests/sim/broken/run tests/bench/*.sh tests/fuzz/*.sh service/demo/demo service/console/embed tests/package/run \
-	    tests/package/life tests/package/systemctl conf/install/keep \
-	    tests/docker/lint tests/docker/image docker/runtime-packages docker/secrets.sh
+	@tests/lint/scripts
 	@PYTHONPYCACHEPREFIX=$(BUILD)/pycache python3 -m py_compile tests/bench/*.py tests/docker/*.py
 	@cppcheck -j$(shell nproc) --quiet --error-exitcode=1 --language=c --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --suppress=CastIntegerToAddressAtReturn -Iinclude -DOUTPUTD_VERSION=0 service
@@ -490,9 +487,9 @@ manuals: $(MANUALS:%=$(BUILD)/man/%)
 $(BUILD)/man/%: conf/man/%
 	@mkdir -p $(@D)
 	@cp $< $@
-$(BUILD)/man/outputd.cfg.5: conf/man/outputd.cfg.5.in conf/man/keys.awk conf/outputd.cfg
+$(BUILD)/man/outputd.cfg.5: conf/man/outputd.cfg.5.in conf/man/keys.awk conf/outputd.cfg service/edge/config.c
 	@mkdir -p $(@D)
-	@awk -f conf/man/keys.awk conf/outputd.cfg >$(BUILD)/man/keys
+	@awk -f conf/man/keys.awk service/edge/config.c conf/outputd.cfg >$(BUILD)/man/keys
 	@sed -e '/^@KEYS@$$/ { r $(BUILD)/man/keys' -e 'd; }' $< >$@
 
 $(BUILD)/install/outputd.service: conf/systemd/outputd.service.in FORCE
@@ -516,6 +513,7 @@ install: all manuals $(BUILD)/install/outputd.service $(BUILD)/install/registry.
 	install -m 644 README.md $(DOCDIR)/
 	install -m 644 conf/profiles/README.md $(DOCDIR)/profiles/
 	install -m 644 conf/registry.cfg conf/mosquitto/mosquitto.conf conf/mosquitto/acl conf/demo.sql $(DOCDIR)/examples/
+	install -m 644 conf/redis/outputd.conf $(DOCDIR)/examples/redis.conf
 	cp -r --no-preserve=mode,ownership topics/. $(DOCDIR)/topics/
 	install -m 644 conf/schema.sql $(DESTDIR)$(PREFIX)/share/outputd/
 	@conf/install/keep 640 conf/outputd.cfg $(CONFDIR)/outputd.cfg

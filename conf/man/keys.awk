@@ -1,5 +1,50 @@
-# Makes the list of keys for outputd.cfg(5) of conf/outputd.cfg, whose comments say what each key means, so that there is
-# one place that says it. A line that it does not know ends it: nothing is left out without a word.
+# Makes the list of keys for outputd.cfg(5): awk -f keys.awk config.c outputd.cfg. The comments of the second say what each
+# key means, so that there is one place that says it; the tables of the first say which numbers it may have. A line of the
+# second that it does not know ends it: nothing is left out without a word.
+
+# --- ranges ---
+
+# "10 * MILLION", say.
+function number(text, factors, count, i, product) {
+    count = split(text, factors, / *[*] */)
+    product = 1
+    for (i = 1; i <= count; i++)
+        product *= factors[i] in constants ? constants[factors[i]] : factors[i]
+    return sprintf("%.0f", product)
+}
+
+function add_range(key, from, to) {
+    ranges[table key] = number(from) " to " number(to)
+}
+
+# enum { DAY_MS = 86400000, … };
+function add_constants(line, parts, count, i, pair) {
+    gsub(/.*[{] *| *[}].*/, "", line)
+    count = split(line, parts, /, */)
+    for (i = 1; i <= count; i++) {
+        split(parts[i], pair, / *= */)
+        constants[pair[1]] = pair[2]
+    }
+}
+
+FNR == NR && /^enum [{].* = / { add_constants($0); next }
+FNR == NR && /^static const struct conf_key [a-z]+_keys/ {
+    table = $5
+    sub(/_keys.*/, "", table)
+    table = table == "top" ? "" : table == "tls" ? "broker.tls." : table "."
+    next
+}
+FNR == NR && /CONF_(UINT|NUMBER), / {
+    line = $0
+    gsub(/^ *(KEY[(])?[{]?|[)}],$|"/, "", line)
+    count_of_parts = split(line, part, /, /)
+    # {name, type, offsetof(a, b), required, from, to} or KEY(type, struct, name, from, to)
+    add_range(part[1] ~ /^CONF_/ ? part[3] : part[1], part[count_of_parts - 1], part[count_of_parts])
+    next
+}
+FNR == NR { next }
+
+# --- the list ---
 
 function escape(text) {
     gsub(/\\/, "\\e", text)
@@ -18,7 +63,7 @@ function print_item(key, value, note) {
     value = escape(value)
     gsub(/"/, "\\(dq", value)
     gsub(/ /, "\\ ", value)
-    print ".It Ic " group key "\\ =\\ " value note
+    print ".It Ic " group key "\\ =\\ " value note ((group key) in ranges ? " Pq " ranges[group key] : "")
 }
 
 # The comment stands behind the keys that it is for.
@@ -55,7 +100,7 @@ function add_key(line, note, equals) {
     values[count++] = substr(line, equals + 3, length(line) - equals - 3)
 }
 
-BEGIN { count = 0 }
+BEGIN { count = 0; constants["INT32_MAX"] = 2147483647 }
 
 { line = $0; sub(/^ +/, "", line) }
 

@@ -206,4 +206,9 @@ struct profile *profiles_at(const struct profiles *all, size_t index);
 struct profile *profiles_by_name(const struct profiles *all, const char *name);
 struct profile *profiles_by_model(const struct profiles *all, const char *model);
 
+/* Where instances share their state an ack goes to one of them, and presence to each. False, and `why` is appended to:
+ * some acks come as presence does, and where they do not repeat what was sent each would be taken for another one. What
+ * a tracker's own vars make of its topics is not looked at. */
+bool profiles_can_be_shared(const struct profiles *all, struct buffer *why);
+
 #endif

@@ -18,7 +18,7 @@ struct routes {
     const struct template **shapes; /* that name their tracker, each once */
     size_t shape_count;
     struct map by_topic;   /* struct indexed_owner, by a hash of the topic: all others */
-    struct buffer filters; /* what to subscribe to: NUL-terminated, each once */
+    struct buffer filters; /* what to subscribe to: NUL-terminated, none within another one */
     size_t filter_count;
 };
 
@@ -35,6 +35,10 @@ struct router {
 void router_init(struct router *r, const struct profiles *profiles, const struct registry *registry,
                  const char *prefix);
 void router_release(struct router *r);
+
+/* What to subscribe to, appended as NUL-terminated strings, acks first. Returns how many are acks; *count is how many
+ * there are in all. An ack that comes by a subscription to presence has none of its own, unless acks are shared. */
+size_t router_put_filters(const struct router *r, bool acks_are_shared, struct buffer *out, size_t *count);
 
 /* The action of a request's topic; data NULL where it is no request. */
 struct bytes router_request_action(const struct router *r, struct bytes topic);

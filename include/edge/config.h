@@ -118,6 +118,8 @@ struct config_state {
     uint32_t reply_bytes_max;
 };
 
+enum { CONFIG_OWN_FILTERS = 3 };
+
 /* Texts are borrowed from the configuration; paths are absolute, or relative to the working directory. */
 struct config {
     const char *instance;
@@ -148,12 +150,12 @@ struct config {
     struct redis_options redis_options; /* where it is, ready for redis_new */
     char *fence_topic;                  /* the service's own topics, with the prefix */
     char *stats_topic;
-    char *reply_topic;  /* where other instances reply to what came here over HTTP */
-    char *reply_filter; /* of all of these */
-    char *audit_topic;  /* NULL: none */
+    char *reply_topic;                     /* where other instances reply to what came here over HTTP */
+    char *own_filters[CONFIG_OWN_FILTERS]; /* these three of every instance */
+    char *audit_topic;                     /* NULL: none */
     char *audit_head_path;
-    char *audit_path;          /* NULL: none */
-    const char *own_topics[4]; /* of these, without NULL */
+    char *audit_path;                               /* NULL: none */
+    const char *own_topics[CONFIG_OWN_FILTERS + 1]; /* of these, without NULL: never a reply topic */
 
     struct conf_file *file; /* what the texts are borrowed from */
     struct buffer secrets[6];

@@ -12,4 +12,7 @@ struct profile *profile_file_read(const char *path, const char *prefix, struct m
  * could be read comes back also where there were mistakes; never NULL. */
 struct profiles *profile_folder_read(const char *path, const char *prefix, struct mistakes *mistakes);
 
+/* A mistake where instances that share their state cannot serve them: see profiles_can_be_shared. */
+void profile_folder_check_sharing(const struct profiles *all, const char *path, struct mistakes *mistakes);
+
 #endif

@@ -73,6 +73,9 @@ struct redis;
 /* NULL, or what is wrong with it: a static text, which goes on from the name of the setting. */
 const char *redis_url_mistake(const char *url);
 
+/* NULL, or why the library cannot be loaded. Loads it. */
+const char *redis_missing(void);
+
 /* Options and scripts are borrowed for the life of the object; the URL has no mistake. Nothing is connected yet. NULL
  * where the library is not there, which is logged. */
 struct redis *redis_new(const struct redis_options *options, const struct redis_script *scripts, size_t script_count,

@@ -472,10 +472,5 @@ struct engine_totals engine_totals(const struct engine *e)
 
 size_t engine_filters(const struct engine *e, struct buffer *out, size_t *count)
 {
-    const struct router *r = &e->router;
-
-    buffer_put(out, buffer_bytes(&r->acks.filters));
-    buffer_put(out, buffer_bytes(&r->presences.filters));
-    *count = r->acks.filter_count + r->presences.filter_count;
-    return r->acks.filter_count;
+    return router_put_filters(&e->router, e->shared != NULL, out, count);
 }

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mix.h"
+#include "core/topic.h"
 
 /* --- building --- */
 
@@ -42,6 +43,35 @@ static void add_filter(struct routes *routes, const struct template *t, const st
         routes->filter_count++;
     }
     buffer_release(&filter);
+}
+
+/* True where this one subscribes to all that another one of the list does, and more. */
+static bool is_covered(struct bytes filter, const struct routes *by)
+{
+    const char *at = (const char *)by->filters.data;
+
+    for (size_t i = 0; i < by->filter_count; i++, at += strlen(at) + 1) {
+        if (strchr(at, '+') && !bytes_equal_text(filter, at) && topic_matches(bytes_of_text(at), filter))
+            return true;
+    }
+    return false;
+}
+
+/* A broker may bring a message once for each filter that it matches, and the second time it would be another ack. */
+static void leave_out_covered(struct routes *routes)
+{
+    struct routes all = {.filters = routes->filters, .filter_count = routes->filter_count};
+    const char *at = (const char *)all.filters.data;
+
+    routes->filters = (struct buffer){0};
+    routes->filter_count = 0;
+    for (size_t i = 0; i < all.filter_count; i++, at += strlen(at) + 1) {
+        if (is_covered(bytes_of_text(at), &all))
+            continue;
+        buffer_put(&routes->filters, bytes_of(at, strlen(at) + 1));
+        routes->filter_count++;
+    }
+    buffer_release(&all.filters);
 }
 
 static void add_shape(struct routes *routes, const struct template *t)
@@ -202,6 +232,27 @@ void router_init(struct router *r, const struct profiles *profiles, const struct
     }
     if (registry)
         add_trackers(r, profiles, registry);
+    leave_out_covered(&r->acks);
+    leave_out_covered(&r->presences);
+}
+
+size_t router_put_filters(const struct router *r, bool acks_are_shared, struct buffer *out, size_t *count)
+{
+    const char *at = (const char *)r->acks.filters.data;
+    size_t acks = 0;
+
+    for (size_t i = 0; i < r->acks.filter_count; i++, at += strlen(at) + 1) {
+        struct bytes filter = bytes_of_text(at);
+
+        if (!acks_are_shared && (has_filter(&r->presences, filter) || is_covered(filter, &r->presences)))
+            continue;
+        buffer_put(out, bytes_of(at, strlen(at) + 1));
+        acks++;
+    }
+    if (r->presences.filter_count && r->presences.filters.data)
+        buffer_put(out, buffer_bytes(&r->presences.filters));
+    *count = acks + r->presences.filter_count;
+    return acks;
 }
 
 static void release(struct routes *routes)

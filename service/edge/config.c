@@ -306,7 +306,7 @@ static void check_broker(struct reading *r)
 static bool is_spoken_for(struct bytes topic)
 {
     static const char *const filters[] = {"tracker/+/output/+", "tracker/+/status", "outputd/+/fence",
-                                          "outputd/+/stats"};
+                                          "outputd/+/stats", "outputd/+/reply"};
 
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         if (topic_matches(bytes_of_text(filters[i]), topic))
@@ -587,6 +587,9 @@ static char *topic_of(const struct config *c, const char *instance, const char *
     return (char *)topic.data;
 }
 
+/* What stands behind outputd/{instance}/. */
+static const char *const own_leaves[CONFIG_OWN_FILTERS] = {"fence", "stats", "reply"};
+
 static char *own_topic(const struct config *c, const char *leaf)
 {
     return topic_of(c, c->instance, leaf);
@@ -597,11 +600,9 @@ static void make_engine_config(struct config *c)
     c->fence_topic = own_topic(c, "fence");
     c->stats_topic = own_topic(c, "stats");
     c->reply_topic = own_topic(c, "reply");
-    c->reply_filter = topic_of(c, "+", "reply");
-    c->own_topics[0] = c->fence_topic;
-    c->own_topics[1] = c->stats_topic;
-    c->own_topics[2] = c->reply_filter;
-    c->own_topics[3] = c->audit_topic;
+    for (int i = 0; i < CONFIG_OWN_FILTERS; i++)
+        c->own_topics[i] = c->own_filters[i] = topic_of(c, "+", own_leaves[i]);
+    c->own_topics[CONFIG_OWN_FILTERS] = c->audit_topic;
     c->engine_config = (struct engine_config){
         .store = {.pending_max = c->engine.pending_max,
                   .tracker_queue_max = c->engine.tracker_queue_max,
@@ -623,7 +624,7 @@ static void make_engine_config(struct config *c)
         .reply_topics = c->limits.reply_topics.items,
         .reply_topic_count = c->limits.reply_topics.count,
         .own_topics = c->own_topics,
-        .own_topic_count = c->audit_topic ? 4 : 3,
+        .own_topic_count = CONFIG_OWN_FILTERS + (c->audit_topic != NULL),
         .reply_local = c->reply_topic,
     };
 }
@@ -797,7 +798,8 @@ void config_free(struct config *c)
     free(c->journal_path);
     free(c->fence_topic);
     free(c->reply_topic);
-    free(c->reply_filter);
+    for (int i = 0; i < CONFIG_OWN_FILTERS; i++)
+        free(c->own_filters[i]);
     free(c->stats_topic);
     free(c->audit_topic);
     free(c->audit_path);

@@ -613,3 +613,12 @@ struct profiles *profile_folder_read(const char *path, const char *prefix, struc
     free(entries);
     return all;
 }
+
+void profile_folder_check_sharing(const struct profiles *all, const char *path, struct mistakes *mistakes)
+{
+    struct buffer why = {0};
+
+    if (!profiles_can_be_shared(all, &why))
+        mistakes_add(mistakes, path, 0, "%.*s", (int)why.len, (const char *)why.data);
+    buffer_release(&why);
+}

@@ -28,13 +28,23 @@ static const uint64_t reply_bounds_us[] = {50,    100,   250,   500,    1000,   
 
 /* --- life --- */
 
+const char *redis_missing(void)
+{
+    return redis_library_load();
+}
+
 struct redis *redis_new(const struct redis_options *options, const struct redis_script *scripts, size_t script_count,
                         const struct redis_handlers *handlers)
 {
-    struct redis *r = redis_library_load() ? calloc(1, sizeof *r) : NULL;
+    const char *missing = redis_library_load();
+    struct redis *r;
 
-    if (!r)
+    if (missing) {
+        log_write(LOG_ERROR, "Redis needs a library that is not there", LOG_TEXT("why", missing));
         return NULL;
+    }
+    r = calloc(1, sizeof *r);
+    CHECK(r);
     CHECK(!redis_address_parse(&r->address, options->url));
     r->options = *options;
     r->handlers = *handlers;

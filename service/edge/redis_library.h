@@ -5,7 +5,6 @@
 
 #include <hiredis/hiredis.h>
 #include <hiredis/read.h>
-#include <stdbool.h>
 
 #define REDIS_LIBRARY(F)         \
     F(ReaderCreateWithFunctions) \
@@ -20,7 +19,7 @@ extern struct redis_library {
 #undef MEMBER
 } hiredis;
 
-/* Fills them in, the first time. False: it is not installed. */
-bool redis_library_load(void);
+/* Fills them in, the first time. NULL, or why it cannot be loaded. */
+const char *redis_library_load(void);
 
 #endif

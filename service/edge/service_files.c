@@ -88,6 +88,8 @@ static void read_whole(struct reload *r)
     r->config = config_read(r->config_path, &r->mistakes);
     if (r->config)
         profiles = profile_folder_read(r->config->profiles_path, r->first->topic_prefix, &r->mistakes);
+    if (r->config && r->first->state_is_shared)
+        profile_folder_check_sharing(profiles, r->config->profiles_path, &r->mistakes);
     if (r->config && !r->first->registry_is_postgres)
         registry = registry_file_read(r->config->registry_path, profiles, &r->mistakes);
     if (r->mistakes.count == 0) {
@@ -190,7 +192,7 @@ static void warn_of_restart(const struct service *s)
         is_other(a->state.prefix, b->state.prefix) || a->state.lease_ms != b->state.lease_ms ||
         audit_is_other(&a->audit_options, &b->audit_options) || registry_is_other(&a->registry, &b->registry))
         log_write(LOG_WARNING, "restart needed",
-                  LOG_TEXT("for", "instance, broker, topics, registry, journal, audit and http"));
+                  LOG_TEXT("for", "instance, broker, topics, registry, journal, audit, http and state"));
 }
 
 /* The topics that the service lives on stay as they were. */
@@ -202,6 +204,7 @@ static void keep_topics(struct service *s)
     config->reply_default = s->first->reply_default;
     config->own_topics = s->first->own_topics;
     config->own_topic_count = s->first->engine_config.own_topic_count;
+    config->reply_local = s->first->reply_topic;
 }
 
 static void log_taken(const char *event, const struct rules *rules)

@@ -284,6 +284,58 @@ Test(router, trackers_with_an_order_of_levels_of_their_own_have_their_own_filter
     cr_expect_str_eq(at + strlen(at) + 1, "site/+/stat/RESULT");
 }
 
+/* Acks | presences, without those of the built-in family. */
+static void expect_filters(bool acks_are_shared, const char *expected)
+{
+    struct buffer names = {0};
+    struct buffer text = {0};
+    size_t count;
+    size_t acks = router_put_filters(&router, acks_are_shared, &names, &count);
+    const char *at = (const char *)names.data;
+
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) {
+        if (strncmp(at, "tracker/+/", strlen("tracker/+/")) != 0)
+            buffer_printf(&text, "%s ", at);
+        if (i + 1 == acks)
+            buffer_put_text(&text, "| ");
+    }
+    buffer_put_u8(&text, '\0');
+    cr_expect_str_eq((const char *)text.data, expected);
+    buffer_release(&text);
+    buffer_release(&names);
+}
+
+Test(router, topics_within_another_subscription_of_their_kind_have_none_of_their_own)
+{
+    add_tracker(20, "one", "site\0north\0", 1);
+    add_tracker(21, "two", "site\0south\0", 1);
+    add_family("one", "{site}/up", "tele/{site}/LWT");
+    add_family("two", "{site}/{device_id}", "tele/{site}/{device_id}");
+    expect_filters(false, "+/+ | tele/+/+ ");
+    expect_filters(true, "+/+ | tele/+/+ ");
+    cr_expect_eq(ack("north/up"), 20, "they are found all the same");
+    cr_expect_eq(presence("tele/north/LWT"), 20);
+}
+
+Test(router, acks_that_come_as_presence_does_have_no_subscription_of_their_own_unless_they_are_shared)
+{
+    add_tracker(20, "one", "site\0north\0", 1);
+    add_tracker(21, "two", "site\0south\0", 1);
+    add_family("one", "up/{site}", "up/{site}");
+    add_family("two", "tele/{site}/x", "tele/{site}/{device_id}");
+    expect_filters(false, "| up/+ tele/+/+ ");
+    expect_filters(true, "up/+ tele/+/x | up/+ tele/+/+ ");
+}
+
+Test(router, subscriptions_that_only_have_topics_in_common_stay)
+{
+    add_tracker(20, "one", "site\0north\0", 1);
+    add_tracker(21, "two", "site\0south\0", 1);
+    add_family("one", "up/{site}", "tele/{site}");
+    add_family("two", "{site}/data", NULL);
+    expect_filters(false, "up/+ +/data | tele/+ ");
+}
+
 Test(router, family_that_no_tracker_uses_is_not_subscribed)
 {
     add_family("relay", "{site}/up", NULL);

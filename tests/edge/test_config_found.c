@@ -30,6 +30,8 @@ Test(config_found, the_default_reply_topic_is_one_on_which_replies_are_sent)
     expect_mistakes("topics: { prefix = \"a/\"; reply_default = \"tracker/5/status\"; };", why);
     expect_mistakes("instance = \"a\"; topics: { reply_default = \"outputd/a/stats\"; };", why);
     expect_mistakes("instance = \"a\"; topics: { reply_default = \"outputd/a/fence\"; };", why);
+    expect_mistakes("instance = \"a\"; topics: { reply_default = \"outputd/a/reply\"; };", why);
+    expect_mistakes("instance = \"a\"; topics: { reply_default = \"outputd/another/reply\"; };", why);
     expect_mistakes("topics: { reply_default = \"tracker/replies\"; };", "");
     expect_mistakes("topics: { reply_default = \"outputd/replies/{action}\"; };", "");
 }

@@ -113,6 +113,10 @@ static const char *const taken[] = {
     "api/tracker/output/no_such_action",
     "outputd/outputd-1/fence",
     "outputd/outputd-1/stats",
+    "outputd/outputd-1/reply",
+    "outputd/another/fence",
+    "outputd/another/stats",
+    "outputd/another/reply",
 };
 
 /* No topics at all, whatever the prefix. Only a payload can name them: clients and brokers refuse the property. */

@@ -30,6 +30,8 @@ static struct outputd *instance(int number)
     outputd_set_text(o, "broker.share_group", "outputd");
     outputd_set_text(o, "state.source", "redis");
     outputd_set_text(o, "state.url", redis_server_url(redis));
+    outputd_set_text(o, "state.username", "outputd");
+    outputd_set_text(o, "state.password", "CHANGE-ME");
     snprintf(text, sizeof text, "%d", LEASE_MS);
     outputd_set(o, "state.lease_ms", text);
     return o;
@@ -43,10 +45,25 @@ static void start(struct outputd *o)
     outputd_wait_log(o, "presence read back", before + 1);
 }
 
+/* The service as the user that the shipped file gives it, which may do what it needs and no more. */
+static void start_redis(bool log)
+{
+    static char line[512];
+    FILE *in = fopen("conf/redis/outputd.conf", "r");
+
+    cr_assert_not_null(in);
+    do
+        cr_assert_not_null(fgets(line, sizeof line, in));
+    while (strncmp(line, "user ", strlen("user ")) != 0);
+    fclose(in);
+    line[strcspn(line, "\n")] = '\0';
+    redis = redis_server_start(&(struct redis_server_options){.log = log, .user = line + strlen("user ")});
+}
+
 static void set_stage(void)
 {
     broker = broker_start("max_queued_messages 0");
-    redis = redis_server_start(&(struct redis_server_options){.log = true});
+    start_redis(true);
     for (int i = 0; i < INSTANCES; i++)
         services[i] = instance(i + 1);
     field = field_start(broker_url(broker));
@@ -263,7 +280,7 @@ Test(service_shared, a_redis_that_has_lost_everything_is_told_what_was)
     const struct field_command *command;
 
     redis_server_stop(redis);
-    redis = redis_server_start(NULL);
+    start_redis(false);
     for (int i = 0; i < INSTANCES; i++) {
         outputd_set_text(services[i], "state.url", redis_server_url(redis));
         outputd_set(services[i], "engine.ack_timeout_ms", "60000");
