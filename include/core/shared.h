@@ -93,11 +93,12 @@ void engine_shared_answer(struct engine *e, struct ask *ask, const struct bytes 
 
 struct shared_totals {
     bool is_up;
-    bool is_ready;   /* new requests may come */
-    bool is_merging; /* what it may have lost is not all there yet */
-    unsigned peers;  /* instances, this one too; 0: not known */
-    size_t asked;    /* questions without an answer */
-    size_t pending;  /* requests of all instances, as last heard */
+    bool is_ready;    /* new requests may come */
+    bool is_merging;  /* what it may have lost is not all there yet */
+    unsigned peers;   /* instances, this one too; 0: not known */
+    size_t asked;     /* questions without an answer */
+    size_t submitted; /* of these, whether a request may be taken on */
+    size_t pending;   /* requests of all instances, as last heard */
 };
 
 struct shared_totals engine_shared_totals(const struct engine *e); /* all zero where state is not shared */

@@ -158,7 +158,8 @@ struct shared_totals engine_shared_totals(const struct engine *e)
 {
     const struct shared *s = e->shared;
 
-    return s ? (struct shared_totals){s->is_up, is_ready(s), s->is_merging, s->peers, s->ask_count, s->pending}
+    return s ? (struct shared_totals){s->is_up,     is_ready(s),     s->is_merging, s->peers,
+                                      s->ask_count, s->submit_count, s->pending}
              : (struct shared_totals){0};
 }
 
@@ -173,7 +174,8 @@ void shared_let_go(struct engine *e, struct pending *p)
 /* Who knows no families could not tell how long an ack may still come. */
 static bool may_sweep(const struct engine *e)
 {
-    return e->registry && e->shared->is_up && !e->shared->is_merging && e->presence_known && !e->draining && !e->handing_over;
+    return e->registry && e->shared->is_up && !e->shared->is_merging && e->presence_known && !e->draining &&
+           !e->handing_over;
 }
 
 static void plan_sweep(struct shared *s, unsigned bucket, uint64_t at_ms)

@@ -25,6 +25,7 @@ struct ask *ask_new(struct engine *e, enum shared_script script, int32_t tracker
     ask->p = p;
     TAILQ_INSERT_TAIL(&e->shared->asks, ask, link);
     e->shared->ask_count++;
+    e->shared->submit_count += script == SHARED_SUBMIT;
     return ask;
 }
 
@@ -32,6 +33,7 @@ void ask_end(struct engine *e, struct ask *ask)
 {
     TAILQ_REMOVE(&e->shared->asks, ask, link);
     e->shared->ask_count--;
+    e->shared->submit_count -= ask->script == SHARED_SUBMIT;
     timers_cancel(&e->timers, &ask->timer);
     if (ask->p)
         shared_let_go(e, ask->p);

@@ -83,8 +83,8 @@ void mirror_told(struct engine *e, const struct ask *ask, bool is_held)
         forget_request(e, ask->id);
 }
 
-/* Others end what this one had, and send its replies. Where they may not have been able to, because the server was away or
- * nobody was connected to the broker, it is asked what is still there. */
+/* Others end what this one had, and send its replies. Where they may not have been able to, because the server was away
+ * or nobody was connected to the broker, it is asked what is still there. */
 void mirror_tick(struct engine *e)
 {
     struct shared *s = e->shared;

@@ -61,6 +61,7 @@ struct shared {
     bool is_up;
     struct ask_list asks; /* in their order; also those whose timer is set */
     size_t ask_count;
+    size_t submit_count; /* of these, SUBMIT */
     uint64_t last_number;
     uint64_t next_id; /* of requests: in blocks that the server gives out, so that no two instances give the same */
     uint64_t last_id; /* of the block */
@@ -77,14 +78,14 @@ struct shared {
     size_t pending;                    /* the sum */
     struct buffer record;
     struct buffer effect;
-    char run[64];           /* of the server; empty: none was known */
-    bool is_merging;        /* what the server may have lost is being brought to it */
-    unsigned done;          /* buckets that may work again */
+    char run[64];             /* of the server; empty: none was known */
+    bool is_merging;          /* what the server may have lost is being brought to it */
+    unsigned done;            /* buckets that may work again */
     struct buffer peer_names; /* a line each */
-    unsigned peers;         /* those of them who live, this one too; 0: not known */
+    unsigned peers;           /* those of them who live, this one too; 0: not known */
     uint64_t unsure_until_ms; /* before that nobody may have been able to end what should be over */
-    struct mirror requests; /* JOURNAL_SHARED */
-    struct mirror answers;  /* JOURNAL_ANSWER */
+    struct mirror requests;   /* JOURNAL_SHARED */
+    struct mirror answers;    /* JOURNAL_ANSWER */
     struct map mine; /* request id → its tracker's id: accepted or commanded here, and not known to have ended */
 };
 

@@ -343,6 +343,31 @@ void shared_close(struct service *s)
 
 /* --- turns --- */
 
+/* After a stop of this process the server is there in a moment, and while what it has lost comes back it is there: what
+ * lies in the socket waits for it. What another instance has answered meanwhile is not to be refused by this one. And
+ * none of whom the others have not heard takes a part of the requests: nobody would be its heir. */
+bool shared_is_awaited(const struct service *s)
+{
+    struct shared_totals totals;
+
+    if (!s->shared)
+        return false;
+    totals = engine_shared_totals(s->engine);
+    if (!s->shared->is_known || (totals.is_up && totals.is_merging))
+        return true;
+    if (!engine_has_registry(s->engine) && totals.peers > 1)
+        return true; /* the others can judge */
+    return !totals.is_ready && s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
+}
+
+/* What was asked without an answer is in this instance's journal alone until it is asked again: while that may be in a
+ * moment, what came is not acknowledged. */
+static bool is_gate_open(const struct service *s)
+{
+    return s->shared->answered >= s->shared->gate &&
+           (engine_shared_totals(s->engine).submitted == 0 || !shared_is_awaited(s));
+}
+
 /* A merge takes its time: from its end on it is to be ready in a moment. */
 static void note_missing(struct service *s)
 {
@@ -368,24 +393,7 @@ bool shared_turn(struct service *s)
         note_run(s);
     give_sign(s);
     note_missing(s);
-    return h->answered >= h->gate;
-}
-
-/* After a stop of this process the server is there in a moment, and while what it has lost comes back it is there: what
- * lies in the socket waits for it. What another instance has answered meanwhile is not to be refused by this one. And
- * none of whom the others have not heard takes a part of the requests: nobody would be its heir. */
-bool shared_is_awaited(const struct service *s)
-{
-    struct shared_totals totals;
-
-    if (!s->shared)
-        return false;
-    totals = engine_shared_totals(s->engine);
-    if (!s->shared->is_known || (totals.is_up && totals.is_merging))
-        return true;
-    if (!engine_has_registry(s->engine) && totals.peers > 1)
-        return true; /* the others can judge */
-    return !totals.is_ready && s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
+    return is_gate_open(s);
 }
 
 bool shared_hold(struct service *s)
@@ -396,12 +404,12 @@ bool shared_hold(struct service *s)
         return false;
     redis_flush(h->redis, s->now);
     h->gate = h->asked;
-    return h->answered < h->gate;
+    return !is_gate_open(s);
 }
 
 bool shared_is_held(const struct service *s)
 {
-    return s->shared && s->shared->answered < s->shared->gate;
+    return s->shared && !is_gate_open(s);
 }
 
 void shared_flush(struct service *s)

@@ -190,7 +190,8 @@ static bool was_away(const struct watch *w, enum away_what what, const struct re
     return false;
 }
 
-/* Two publications by its requester. The second is seen with DUP only where it was handed to a connection that was dead. */
+/* Two publications by its requester. The second is seen with DUP only where it was handed to a connection that was
+ * dead. */
 static bool was_asked_again(const struct watch *w, const struct request *r)
 {
     return r->fresh > 1 || (r->attempts > 1 && w->requests[r - w->ledger->requests].came_again);
