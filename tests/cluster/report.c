@@ -23,9 +23,8 @@ bool report_print(const struct run_summary *run)
     tally_write_faults(run->ledger, run->stage->folder);
     print_faults(run->faults);
     tally_print(&tally, run->ledger, run->requesters->again);
-    printf("told apart     %u that got code 8 while Redis was away (or 14, the database), and another reply when they "
-           "were "
-           "asked again\n",
+    printf("told apart     %u that were refused while Redis or the database was away, and got another reply when they "
+           "were asked again\n",
            run->watch->apart);
     tally_print_silence(run->ledger);
     classes = tally.classes;

@@ -197,19 +197,20 @@ static bool was_asked_again(const struct watch *w, const struct request *r)
     return r->fresh > 1 || (r->attempts > 1 && w->requests[r - w->ledger->requests].came_again);
 }
 
-/* Code 8 and a reply after a command, to different publications of it by its requester, where Redis was away: the
- * instance that refused the one could not know of the other. Likewise code 14 of one that was started while there was
- * no database. */
+/* Code 8, or 213 because it came to be judged only after its deadline, and another reply, to different publications of
+ * it by its requester, where Redis was away: whoever refused the one could not know of the other. Likewise code 14 of
+ * one that was started while there was no database. */
 static bool is_apart(const struct watch *w, const struct request *r)
 {
-    enum { QUEUE_ERROR = 8, NO_DATABASE = 14 };
+    enum { QUEUE_ERROR = 8, NO_DATABASE = 14, OFFLINE = 213 };
     bool refused = false;
     unsigned others = 0;
 
     for (unsigned i = 0; i < r->verdict_count; i++) {
         const struct verdict *v = &r->verdicts[i];
-        bool is_refusal = v->answer == ANSWER_NOT_SENT && ((v->code == QUEUE_ERROR && was_away(w, AWAY_REDIS, r)) ||
-                                                           (v->code == NO_DATABASE && was_away(w, AWAY_DATABASE, r)));
+        bool is_refusal = v->answer == ANSWER_NOT_SENT &&
+                          (((v->code == QUEUE_ERROR || v->code == OFFLINE) && was_away(w, AWAY_REDIS, r)) ||
+                           (v->code == NO_DATABASE && was_away(w, AWAY_DATABASE, r)));
 
         refused |= is_refusal;
         others += !is_refusal;
