@@ -56,15 +56,22 @@ static unsigned choose_instance(const struct faults *f, unsigned thrown)
     return count ? free[thrown % count] : INSTANCES;
 }
 
-/* What Redis had is in the journals of the instances: of those that can bring it within two leases. Only a loss of both
- * at once is a loss, and that is not what is tried here. */
+enum {
+    SHORT_MS = LEASE_MS / 2,
+    REDIS_TIMEOUT_MS = 2000,                        /* state.timeout_ms: longer than that instances are on their own */
+    MERGED_MS = 4 * LEASE_MS,                       /* since Redis is there: all have brought what they have */
+    ENDED_MS = 2 * (ACK_TIMEOUT_MS + 2 * LEASE_MS), /* since an instance is gone: what it alone knew is over */
+};
+
+static bool leaves_them_alone(const struct fault *of_redis)
+{
+    return of_redis->kind == FAULT_REDIS_LOSE || of_redis->duration_ms > REDIS_TIMEOUT_MS / 2;
+}
+
+/* What Redis had, or could not be told, is in the journals of the instances: of those that can bring it within two
+ * leases. Only a loss of both at once is a loss, and that is not what is tried here. */
 static bool must_wait(const struct faults *f, enum row row)
 {
-    enum {
-        SHORT_MS = LEASE_MS / 2,
-        MERGED_MS = 4 * LEASE_MS,                       /* since Redis is there: all have brought what they have */
-        ENDED_MS = 2 * (ACK_TIMEOUT_MS + 2 * LEASE_MS), /* since an instance is gone: what it alone knew is over */
-    };
     const struct fault *fault = fault_of(f, row);
     uint64_t now_ms = f->ledger->now_ms;
 
@@ -76,6 +83,10 @@ static bool must_wait(const struct faults *f, enum row row)
                 return true;
         }
     }
+    if (fault->kind == FAULT_KILL_FOR_GOOD &&
+        ((f->runs[ROW_REDIS].is_active && leaves_them_alone(fault_of(f, ROW_REDIS))) ||
+         (f->back_ms && now_ms - f->back_ms < MERGED_MS)))
+        return true;
     if (!is_of_instance(row) || (fault->kind != FAULT_KILL_FOR_GOOD && fault->duration_ms <= SHORT_MS))
         return false;
     return (f->runs[ROW_REDIS].is_active && fault_of(f, ROW_REDIS)->kind == FAULT_REDIS_LOSE) ||
@@ -204,6 +215,8 @@ static void end_row(struct faults *f, enum row row)
     ledger_note_end(f->ledger, run->note);
     if (fault_of(f, row)->kind == FAULT_REDIS_LOSE)
         f->lost_ms = f->ledger->now_ms;
+    if (row == ROW_REDIS && leaves_them_alone(fault_of(f, row)))
+        f->back_ms = f->ledger->now_ms;
     run->is_active = false;
     run->next++;
     hold(f, row, false);

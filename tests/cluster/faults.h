@@ -24,6 +24,7 @@ struct faults {
     struct run runs[ROWS];
     uint64_t gone_ms; /* when an instance was killed for good, the last time; 0: never */
     uint64_t lost_ms; /* when Redis came back with nothing */
+    uint64_t back_ms; /* when it came back after so long that instances had gone on alone */
     unsigned done[FAULT_KINDS];
     unsigned at_moment; /* those that came at the moment they waited for */
     unsigned crashes;   /* an instance ended by itself */
