@@ -56,6 +56,7 @@ struct engine_reply {
     struct bytes correlation; /* data NULL: none */
     const char *content_type;
     uint64_t until_ms; /* monotonic: it must not leave after that; 0: whenever */
+    bool is_alone;     /* where state is shared: only this instance knows what it says */
 };
 
 enum engine_event_kind {

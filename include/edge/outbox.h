@@ -49,6 +49,13 @@ void outbox_cancel(struct outbox *o, uint64_t id);
  * that is somebody else's to send by now. 0 when nothing waits any more, -EAGAIN when something does, -ENOTCONN. */
 int outbox_flush(struct outbox *o, struct mqtt *mqtt, uint64_t now_ms);
 
+/* All that was written to the broker has left, PUBACKs too. */
+void outbox_left(struct outbox *o);
+
+/* A new connection: what the last one brought and was not acknowledged comes again, to this instance or to another one.
+ * Replies to such requests that nobody else knows of are dropped: it is judged then. */
+void outbox_forget_unacknowledged(struct outbox *o);
+
 /* The broker acknowledged a token. */
 void outbox_acked(struct outbox *o, int token, int reason);
 

@@ -299,6 +299,7 @@ void engine_finish(struct engine *e, struct pending *p, bool repeats)
         .correlation = p->route.correlation,
         .content_type = encoding_content_type(p->route.encoding),
         .until_ms = p->reply_until_ms,
+        .is_alone = e->shared && !p->is_shared && !p->is_local,
     };
 
     if (e->shared && bytes_equal_text(reply.topic, e->config->reply_local))

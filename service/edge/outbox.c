@@ -15,6 +15,8 @@ struct entry {
     TAILQ_ENTRY(entry) link;
     enum entry_kind kind;
     bool held;
+    bool is_alone;  /* a reply: nobody else knows of it */
+    uint64_t round; /* when it was put in */
     uint64_t id;
     uint64_t deadline_ms; /* commands and replies; 0: none */
     uint8_t id_bytes[8];  /* commands: the Correlation Data */
@@ -39,6 +41,7 @@ struct outbox {
     size_t sent_count;
     size_t audit_count; /* of both */
     size_t bytes;
+    uint64_t round;   /* one more whenever all has left that had been written */
     struct pool pool; /* of entries */
     struct entry *by_token[TOKENS];
 };
@@ -116,7 +119,8 @@ static struct entry *put(struct outbox *o, enum entry_kind kind, uint64_t id, bo
     struct entry *entry = pool_take(&o->pool, sizeof *entry + runs);
     uint8_t *at = (uint8_t *)(entry + 1);
 
-    *entry = (struct entry){.kind = kind, .held = held, .id = id, .size = sizeof *entry + runs, .publish = *publish};
+    *entry = (struct entry){
+        .kind = kind, .held = held, .round = o->round, .id = id, .size = sizeof *entry + runs, .publish = *publish};
     o->bytes += entry->size;
     o->audit_count += kind == ENTRY_AUDIT;
     entry->publish.topic = keep(&at, publish->topic);
@@ -161,6 +165,7 @@ void outbox_put_reply(struct outbox *o, const struct engine_reply *reply)
 
     entry->code = reply->code;
     entry->deadline_ms = reply->until_ms;
+    entry->is_alone = reply->is_alone;
 }
 
 void outbox_put_state(struct outbox *o, int32_t tracker_id, struct bytes topic, struct bytes payload)
@@ -346,6 +351,32 @@ void outbox_disconnected(struct outbox *o)
             o->waiting_count++;
         }
     }
+}
+
+void outbox_left(struct outbox *o)
+{
+    o->round++;
+}
+
+static void forget_unacknowledged(struct outbox *o, struct entry_list *list)
+{
+    struct entry *entry;
+    struct entry *next;
+
+    for (entry = TAILQ_FIRST(list); entry; entry = next) {
+        next = TAILQ_NEXT(entry, link);
+        if (entry->kind != ENTRY_REPLY || !entry->is_alone || entry->round != o->round)
+            continue;
+        remove_waiting(o, entry);
+        o->events.reply_delivered(o->events.ctx, entry->id, NULL);
+        free_entry(o, entry);
+    }
+}
+
+void outbox_forget_unacknowledged(struct outbox *o)
+{
+    forget_unacknowledged(o, &o->held);
+    forget_unacknowledged(o, &o->waiting);
 }
 
 size_t outbox_count(const struct outbox *o)

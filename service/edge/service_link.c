@@ -346,6 +346,8 @@ static void connected(struct service *s)
     engine_counters(s->engine)->connects++;
     s->connected_ms = s->now.mono_ms;
     s->link_up = true;
+    if (s->shared)
+        outbox_forget_unacknowledged(s->outbox);
     if (s->connected_once && !mqtt_session_present(s->mqtt))
         engine_republish_states(s->engine, s->now);
     s->connected_once = true;

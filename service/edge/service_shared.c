@@ -154,6 +154,8 @@ static void sign_given(struct service *s, const struct bytes *items, size_t coun
 
     if (count < 3)
         return;
+    if (number_of(items[1]) != engine_shared_totals(s->engine).peers)
+        log_write(LOG_INFO, "instances that share the state", LOG_INT("living", (int64_t)number_of(items[1])));
     h->is_known = true;
     take_names(s, items + 3, count - 3);
     engine_shared_peers(s->engine, buffer_bytes(&h->names), (unsigned)number_of(items[1]));

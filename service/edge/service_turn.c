@@ -287,6 +287,7 @@ static void publish_answered(struct service *s)
     publish(s, true);
     if (!s->has_backlog) { /* else paho has acknowledged what nobody has seen */
         hold(s, false);
+        outbox_left(s->outbox);
         hold(s, true);
     }
     heir_turn(s);
@@ -334,6 +335,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
     }
     publish(s, !received);
     hold(s, false);
+    outbox_left(s->outbox);
     console_turn(s);
     check_stop(s);
     return more;

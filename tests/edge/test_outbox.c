@@ -244,3 +244,28 @@ Test(outbox, what_is_held_can_be_cancelled_and_outlives_a_lost_connection)
     cr_expect_eq(sender.delivered[3], 1);
     cr_expect_eq(outbox_bytes(sender.outbox), 0);
 }
+
+static void put_lonely_reply(uint64_t id)
+{
+    outbox_put_reply(sender.outbox, &(struct engine_reply){.id = id,
+                                                           .is_alone = true,
+                                                           .topic = bytes_of_text("reply"),
+                                                           .payload = bytes_of_text("only here"),
+                                                           .content_type = "application/json"});
+}
+
+Test(outbox, what_will_be_judged_again_is_not_replied_to)
+{
+    sender_hear_all();
+    put_lonely_reply(1);
+    outbox_left(sender.outbox); /* now its request is acknowledged: nobody else will reply */
+    put_lonely_reply(2);
+    sender_put_reply(3);
+    outbox_disconnected(sender.outbox);
+    outbox_forget_unacknowledged(sender.outbox);
+    cr_expect_eq(outbox_count(sender.outbox), 2);
+    cr_expect_eq(sender.delivered[2], 1, "the journal forgets it");
+    sender_run(2);
+    cr_expect_eq(sender.delivered[1], 1);
+    cr_expect_eq(sender.delivered[3], 1);
+}

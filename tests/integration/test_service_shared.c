@@ -75,6 +75,8 @@ static void start_all(void)
 {
     for (int i = 0; i < INSTANCES; i++)
         start(services[i]);
+    for (int i = 0; i < INSTANCES; i++)
+        outputd_wait_log(services[i], "instances that share the state living=2", 1);
 }
 
 static void clear_stage(void)
