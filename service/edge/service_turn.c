@@ -264,6 +264,16 @@ static void hold(struct service *s, bool held)
     heir_hold(s, held);
 }
 
+/* A write to a broker that is gone arrives nowhere, though it may look as if it had left. */
+static void let_go(struct service *s)
+{
+    struct pollfd link = {.fd = mqtt_fd(s->mqtt), .events = POLLRDHUP};
+
+    hold(s, false);
+    if (s->shared && s->link_up && (poll(&link, 1, 0) == 0 || !(link.revents & (POLLRDHUP | POLLHUP | POLLERR))))
+        outbox_left(s->outbox);
+}
+
 /* What may be done though what is held may not leave yet. */
 static void turn_within(struct service *s)
 {
@@ -286,8 +296,7 @@ static void publish_answered(struct service *s)
     commit(s);
     publish(s, true);
     if (!s->has_backlog) { /* else paho has acknowledged what nobody has seen */
-        hold(s, false);
-        outbox_left(s->outbox);
+        let_go(s);
         hold(s, true);
     }
     heir_turn(s);
@@ -334,8 +343,7 @@ bool turn_run(struct service *s, void (*first)(struct service *s))
         return false;
     }
     publish(s, !received);
-    hold(s, false);
-    outbox_left(s->outbox);
+    let_go(s);
     console_turn(s);
     check_stop(s);
     return more;
