@@ -83,6 +83,29 @@ Test(service_postgres_outage, a_connection_that_is_ended_is_made_again)
     served_expect_becomes(SERVED_TRACKER, 208);
 }
 
+/* SIGSTOP or SIGCONT to all that serves the service there. */
+static void signal_backends(const char *signal)
+{
+    database_sql(served.database,
+                 "DO $$ DECLARE p int; BEGIN"
+                 "  FOR p IN SELECT pid FROM pg_stat_activity WHERE usename = 'outputd' LOOP"
+                 "    EXECUTE format('COPY (SELECT 1) TO PROGRAM ''kill -%s %%s''', p);"
+                 "  END LOOP; END $$",
+                 signal);
+}
+
+Test(service_postgres_outage, one_that_stands_still_holds_nothing_up)
+{
+    served_start();
+    SERVE_UNTIL(true);
+    signal_backends("STOP");
+    database_sql(served.database, "UPDATE trackers SET blocked = true WHERE id = %d", SERVED_TRACKER);
+    for (int i = 0; i < 20; i++)
+        cr_assert_eq(desk_code_of_set(served.desk, SERVED_TRACKER), 0);
+    signal_backends("CONT");
+    served_expect_becomes(SERVED_TRACKER, 208);
+}
+
 Test(service_postgres_outage, the_age_of_the_registry_is_told)
 {
     struct buffer body = {0};
