@@ -22,6 +22,7 @@ struct service_shared {
     uint64_t missed_ms; /* since when it is not ready for new requests; 0: it is */
     bool has_left;
     bool is_known;       /* to the others: a sign of life was given */
+    bool is_judged;      /* some instance has a registry */
     struct buffer names; /* of all instances that are not buried, a line each */
     char run[64];        /* of the server */
     bool is_noted;       /* in the journal */
@@ -86,8 +87,10 @@ static void give_sign(struct service *s)
     if (h->has_left || !redis_is_up(h->redis) || s->now.mono_ms < next_sign_ms(h))
         return;
     h->sign_ms = s->now.mono_ms;
-    call_own(s, SHARED_ALIVE, (struct bytes[]){name, lease_ms, bytes_of_text(may_inherit(s) ? "1" : "0")}, 3,
-             &sign_call);
+    call_own(s, SHARED_ALIVE,
+             (struct bytes[]){name, lease_ms, bytes_of_text(may_inherit(s) ? "1" : "0"),
+                              bytes_of_text(engine_has_registry(s->engine) ? "1" : "0")},
+             4, &sign_call);
     if (dead)
         call_own(s, SHARED_HEIR, (struct bytes[]){name, bytes_of_text(dead), lease_ms, bytes_of_text("0")}, 4,
                  &heir_call);
@@ -147,17 +150,18 @@ static void take_names(struct service *s, const struct bytes *names, size_t coun
     h->names = lines;
 }
 
-/* A COUNT DEAD NAME… */
+/* A COUNT DEAD JUDGED NAME… */
 static void sign_given(struct service *s, const struct bytes *items, size_t count)
 {
     struct service_shared *h = s->shared;
 
-    if (count < 3)
+    if (count < 4)
         return;
     if (number_of(items[1]) != engine_shared_totals(s->engine).peers)
         log_write(LOG_INFO, "instances that share the state", LOG_INT("living", (int64_t)number_of(items[1])));
     h->is_known = true;
-    take_names(s, items + 3, count - 3);
+    h->is_judged = bytes_equal_text(items[3], "1");
+    take_names(s, items + 4, count - 4);
     engine_shared_peers(s->engine, buffer_bytes(&h->names), (unsigned)number_of(items[1]));
     if (items[2].len)
         heir_begin(s, items[2]);
@@ -357,8 +361,8 @@ bool shared_is_awaited(const struct service *s)
     totals = engine_shared_totals(s->engine);
     if (!s->shared->is_known || (totals.is_up && totals.is_merging))
         return true;
-    if (!engine_has_registry(s->engine) && totals.peers > 1)
-        return true; /* the others can judge */
+    if (!engine_has_registry(s->engine) && s->shared->is_judged)
+        return true; /* by others */
     return !totals.is_ready && s->now.mono_ms - s->shared->missed_ms < s->first->state.timeout_ms;
 }
 

@@ -396,3 +396,35 @@ Test(service_shared, a_reply_finds_the_instance_that_was_asked_over_http)
     }
     cr_expect_gt(outputd_log_count(services[1], "request settled"), 0);
 }
+
+static void take_registry_away(struct outputd *o)
+{
+    outputd_set_text(o, "registry.source", "postgres");
+    outputd_set_text(o, "registry.conninfo", "host=127.0.0.1 port=1 user=nobody dbname=nothing");
+}
+
+Test(service_shared, who_has_no_registry_leaves_the_work_to_who_has_one)
+{
+    take_registry_away(services[1]);
+    start(services[0]);
+    outputd_start(services[1]);
+    outputd_wait_log(services[1], "instances that share the state living=2", 1);
+    for (int i = 0; i < ROUNDS; i++)
+        set_output(i);
+    for (int i = 0; i < ROUNDS; i++)
+        expect_success(i);
+}
+
+Test(service_shared, where_nobody_has_one_requests_get_14)
+{
+    for (int i = 0; i < INSTANCES; i++)
+        take_registry_away(services[i]);
+    start_all();
+    for (int i = 0; i < ROUNDS; i++) {
+        char correlation[16];
+
+        set_output(i);
+        correlation_of(i, correlation);
+        desk_expect_error(desk, correlation, 14, "not_sent");
+    }
+}

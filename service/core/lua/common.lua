@@ -13,7 +13,8 @@
 --                       'l' TRACKER, states that are to be published as 's' TRACKER
 --   :ids        string  the last block of numbers that was given out; in bucket 0
 --   :n          string  the server that was looked at
---   :i          hash    in bucket 0: until when each instance has given a sign of life; :h:INSTANCE its heir
+--   :i          hash    in bucket 0: until when each instance has given a sign of life; :h:INSTANCE its heir; :j whoever
+--                       lives and has a registry
 --   :m          hash    while what it may have lost is put together again: u: until when at the latest; :INSTANCE: '0',
 --                       or '1' once it has brought all it knows
 --
