@@ -341,13 +341,18 @@ valgrind: deps-valgrind
 	@tests/valgrind/run $(BUILD)
 
 .PHONY: coverage
-coverage: deps-lint
+# What happens where state is shared (core/shared*.c) the simulation of several engines has to cover, all else the suites.
+coverage: deps-lint deps-sim
 	@$(MAKE) $(INNER) BUILD=$(BUILD)/coverage CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
-	    $(patsubst %,$(BUILD)/coverage/tests/%,base wire core)
+	    $(patsubst %,$(BUILD)/coverage/tests/%,base wire core edge shared)
 	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@SEED=1 STEPS=15000 $(BUILD)/coverage/tests/shared
+	@$(BUILD)/coverage/tests/edge --filter 'profile_share/*'
 	@tests/run $(BUILD)/coverage base wire core
+	@gcovr --root . --object-directory $(BUILD)/coverage --filter service/core/shared \
+	    --exclude-unreachable-branches --branches --fail-under-branch 75 --print-summary
 	@gcovr --root . --object-directory $(BUILD)/coverage --filter service/core/ --filter service/wire/ \
-	    --exclude-unreachable-branches --branches --fail-under-branch 95 --print-summary
+	    --exclude service/core/shared --exclude-unreachable-branches --branches --fail-under-branch 95 --print-summary
 
 # SEED=… STEPS=… replays; SECONDS=… goes on for so long with fresh seeds. What fails is written to build/sim-failure:
 # moved to tests/sim/saved it is played each time.

@@ -88,7 +88,7 @@ static const struct engine_config config = {
 
 static struct engine *make_engine(void)
 {
-    const struct engine_effects effects = {NULL, put, take, command, cancel, reply, event};
+    const struct engine_effects effects = {NULL, put, take, command, cancel, reply, event, NULL};
 
     return engine_new(&config, &effects, UINT64_C(1) << 40);
 }

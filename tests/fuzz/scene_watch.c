@@ -244,7 +244,7 @@ static void event(void *ctx, const struct engine_event *e)
     }
 }
 
-const struct engine_effects scene_effects = {NULL, journal_put, journal_delete, command, cancel, reply, event};
+const struct engine_effects scene_effects = {NULL, journal_put, journal_delete, command, cancel, reply, event, NULL};
 
 void scene_await(uint64_t id)
 {
