@@ -130,8 +130,9 @@ static void publish_states(void)
 {
     static struct buffer topic;
     static struct buffer payload;
+    int32_t tracker_id;
 
-    while (engine_next_state(bench.engine, bench.now.mono_ms, &topic, &payload)) {
+    while (engine_next_state(bench.engine, bench.now.mono_ms, &tracker_id, &topic, &payload)) {
         buffer_clear(&topic);
         buffer_clear(&payload);
     }
