@@ -126,10 +126,9 @@ static void make_effect(const struct command *command, struct buffer *out)
         buffer_put_u8(out, command->outputs >> i & 1 ? '1' : '0');
 }
 
-static void submit_args(struct engine *e, const struct ask *ask, struct args *a)
+static void put_request(struct engine *e, const struct pending *p, struct args *a)
 {
     struct shared *s = e->shared;
-    const struct pending *p = ask->p;
 
     buffer_clear(&s->record);
     pending_to_record(p, e->now, &s->record);
@@ -139,6 +138,14 @@ static void submit_args(struct engine *e, const struct ask *ask, struct args *a)
     put(a, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
     put(a, buffer_bytes(&s->record));
     put(a, buffer_bytes(&s->effect));
+}
+
+static void submit_args(struct engine *e, const struct ask *ask, struct args *a)
+{
+    const struct shared *s = e->shared;
+    const struct pending *p = ask->p;
+
+    put_request(e, p, a);
     put_number(a, p->code);
     put_number(a, p->deadline_ms + s->clock_ms);
     put_number(a, p->correlated);
@@ -210,17 +217,10 @@ static const char *state_for(const struct engine *e, const struct pending *p)
 
 static void restore_args(struct engine *e, const struct ask *ask, struct args *a)
 {
-    struct shared *s = e->shared;
+    const struct shared *s = e->shared;
     const struct pending *p = ask->p;
 
-    buffer_clear(&s->record);
-    pending_to_record(p, e->now, &s->record);
-    make_effect(&p->command, &s->effect);
-    put_number(a, p->id);
-    put_number(a, (uint64_t)p->tracker_id);
-    put(a, bytes_of(p->key.bytes, REQUEST_KEY_SIZE));
-    put(a, buffer_bytes(&s->record));
-    put(a, buffer_bytes(&s->effect));
+    put_request(e, p, a);
     put_text(a, state_for(e, p));
     put_number(a, p->deadline_ms + s->clock_ms);
     put_number(a, p->code);

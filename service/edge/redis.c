@@ -6,10 +6,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "edge/backoff.h"
 #include "redis_library.h"
 #include "redis_state.h"
 
@@ -125,26 +125,15 @@ static bool is_ping(const struct redis *r, const void *call)
 
 /* --- closing --- */
 
-static uint32_t random_below(uint32_t limit)
-{
-    uint32_t value = 0;
-
-    if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-        return limit / 2;
-    return value % limit;
-}
-
-/* Half to one and a half of the backoff, which doubles: many instances do not come back in step. */
 static void plan_attempt(struct redis *r, struct instant now, bool was_up)
 {
-    uint32_t spread_ms;
+    uint32_t pause_ms;
 
     if (was_up && now.mono_ms - r->up_ms >= STABLE_MS)
         r->backoff_ms = RETRY_MIN_MS;
-    spread_ms = r->backoff_ms / 2 + random_below(r->backoff_ms);
+    pause_ms = backoff_pause_ms(&r->backoff_ms, RETRY_MAX_MS);
     r->phase = REDIS_RESTING;
-    r->retry_at_ms = now.mono_ms + (spread_ms < RETRY_MAX_MS ? spread_ms : RETRY_MAX_MS);
-    r->backoff_ms = r->backoff_ms < RETRY_MAX_MS / 2 ? r->backoff_ms * 2 : RETRY_MAX_MS;
+    r->retry_at_ms = now.mono_ms + (pause_ms < RETRY_MAX_MS ? pause_ms : RETRY_MAX_MS);
 }
 
 /* Attempts that fail for the same reason are one line. */
