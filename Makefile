@@ -194,13 +194,13 @@ $(BUILD)/tests/cluster: $(call objects,tests/cluster) $(call objects,tests/witne
 	$(CC) -o $@ $^ $(LDFLAGS) -lmosquitto $(LIBS_base)
 
 # The simulation: the real loop on a clock, a broker and a disk that are models.
-$(BUILD)/tests/sim: $(call objects,tests/sim) $(BUILD)/obj/tests/support/memory_disk.o $(RING_LIBS)
+$(BUILD)/tests/sim: $(call objects,tests/sim) $(patsubst %,$(BUILD)/obj/tests/support/%.o,memory_disk families) $(RING_LIBS)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) -Wl,--wrap=clock_now,--wrap=getrandom $(LIBS_edge)
 $(BUILD)/obj/tests/sim/%.o: CPPFLAGS += -Iservice/core -Iservice/edge
 
 # Several engines that share their state, on the scripts that the server runs.
-$(BUILD)/tests/shared: $(call objects,tests/shared) $(RING_LIBS)
+$(BUILD)/tests/shared: $(call objects,tests/shared) $(BUILD)/obj/tests/support/families.o $(RING_LIBS)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS) $(LIBS_edge) -llua5.1
 $(BUILD)/obj/tests/shared/%.o: CPPFLAGS += -Iservice/core -isystem /usr/include/lua5.1 -DSERVER_LUA='"tests/shared/server.lua"'

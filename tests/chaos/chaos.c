@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "witness/option.h"
 #include "witness/poller.h"
 #include "chaos/report.h"
 
@@ -31,24 +31,9 @@ struct chaos {
     uint64_t progress_ms;
 };
 
-static uint64_t option(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
-static uint64_t random_seed(void)
-{
-    uint32_t seed = 0;
-
-    CHECK(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
-    return seed;
-}
-
 static void init(struct chaos *c)
 {
-    c->seed = option("SEED", random_seed());
+    c->seed = option_seed();
     c->service_kills = (unsigned)option("SERVICE_KILLS", 200);
     c->broker_kills = (unsigned)option("BROKER_KILLS", 50);
     c->rate = (unsigned)option("RATE", 100);

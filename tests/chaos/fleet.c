@@ -255,20 +255,9 @@ static void write_trackers(FILE *file, int first, int count, const char *model)
                 first + i, model, SPEECH_OUTPUTS);
 }
 
-static FILE *open_file(const char *folder, const char *name)
-{
-    char path[512];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    file = fopen(path, "w");
-    CHECK(file);
-    return file;
-}
-
 void fleet_write_registry(const char *folder)
 {
-    FILE *file = open_file(folder, "registry.cfg");
+    FILE *file = process_open_file(folder, "registry.cfg");
 
     fputs("users = ({ id = 1; });\n"
           "sessions = ({ hash_sha256 = \"6db7a36af666ba46c78d9b8529e2fed98b3a19a7ee23f9cf2a2d5eed382ec63e\"; "
@@ -281,7 +270,7 @@ void fleet_write_registry(const char *folder)
     write_trackers(file, OFFLINE_FIRST, OFFLINE_COUNT, "generic_json");
     fputs(");\n", file);
     fclose(file);
-    file = open_file(folder, "profiles/chaos_text.cfg");
+    file = process_open_file(folder, "profiles/chaos_text.cfg");
     fputs("models = [\"chaos_text\"];\n"
           "command: { set = \"SET {command_id} {output} {enable?1:0}\"; };\n"
           "ack: { match = \"echo\"; echo = \"{command_id}\"; key = \"number\";\n"

@@ -19,25 +19,6 @@ enum { PIPE_SIZE = 1048576, PAGE = 4096 };
 
 /* --- the folder --- */
 
-static void run_shell(const char *format, const char *folder)
-{
-    char command[1024];
-
-    snprintf(command, sizeof command, format, folder, folder);
-    CHECK(system(command) == 0);
-}
-
-static FILE *open_file(const struct stage *s, const char *name)
-{
-    char path[512];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s", s->folder, name);
-    file = fopen(path, "w");
-    CHECK(file);
-    return file;
-}
-
 static bool mount_own(const struct stage *s, const char *name, const char *options)
 {
     char path[512];
@@ -55,7 +36,7 @@ static bool mount_disks(const struct stage *s)
 
 static void write_broker_config(const struct stage *s)
 {
-    FILE *file = open_file(s, "mosquitto.conf");
+    FILE *file = process_open_file(s->folder, "mosquitto.conf");
 
     /* autosave_on_changes with an interval of 1: whatever a turn of its loop changed is saved at its end, so that a
      * kill loses that turn alone. The other limits are those of the configuration that is shipped. */
@@ -79,7 +60,7 @@ static void write_broker_config(const struct stage *s)
 
 static void write_service_config(const struct stage *s)
 {
-    FILE *file = open_file(s, "outputd.cfg");
+    FILE *file = process_open_file(s->folder, "outputd.cfg");
 
     fprintf(file,
             "broker: { url = \"mqtt://127.0.0.1:%u\"; };\n"
@@ -111,8 +92,8 @@ void stage_init(struct stage *s)
     *s = (struct stage){.broker_port = process_free_port(), .client_port = process_free_port()};
     s->service_port = process_free_port();
     snprintf(path, sizeof path, "%s/chaos", build);
-    run_shell("rm -rf %s && mkdir -p %s/broker", path);
-    run_shell("mkdir -p %s/journal %s/profiles", path);
+    process_run_shell("rm -rf %s && mkdir -p %s/broker", path);
+    process_run_shell("mkdir -p %s/journal %s/profiles", path);
     resolve(path, s->folder);
     snprintf(s->service_program, sizeof s->service_program, "%s%s", program ? program : build,
              program ? "" : "/outputd");
@@ -125,7 +106,7 @@ void stage_init(struct stage *s)
     write_service_config(s);
     fleet_write_registry(s->folder);
     s->broker_log = process_open_log(s->folder, "mosquitto.log");
-    s->service_log = open_file(s, "outputd.log");
+    s->service_log = process_open_file(s->folder, "outputd.log");
     CHECK(pipe2(s->service_pipe, O_CLOEXEC) == 0);
     fcntl(s->service_pipe[0], F_SETPIPE_SZ, PIPE_SIZE);
     fcntl(s->service_pipe[0], F_SETFL, O_NONBLOCK);
@@ -157,9 +138,9 @@ void stage_release(struct stage *s, bool keep)
     close(s->service_pipe[1]);
     close(s->broker_log);
     if (keep)
-        run_shell("cp -a %s/journal %s/journal-kept", s->folder);
+        process_run_shell("cp -a %s/journal %s/journal-kept", s->folder);
     else
-        run_shell("rm -f %s/*.log; cd %s", s->folder);
+        process_run_shell("rm -f %s/*.log; cd %s", s->folder);
 }
 
 /* --- the service --- */

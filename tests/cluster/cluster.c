@@ -7,11 +7,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "cluster/report.h"
+#include "witness/option.h"
 #include "witness/poller.h"
 
 enum {
@@ -49,24 +49,9 @@ static const struct {
     [FAULT_BROKER_RESTART] = {"BROKER_RESTARTS", 3},
 };
 
-static uint64_t option(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text && *text ? strtoull(text, NULL, 10) : otherwise;
-}
-
-static uint64_t random_seed(void)
-{
-    uint32_t seed = 0;
-
-    CHECK(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
-    return seed;
-}
-
 static void read_options(struct cluster *c)
 {
-    c->options.seed = option("SEED", random_seed());
+    c->options.seed = option_seed();
     printf("cluster: SEED=%" PRIu64, c->options.seed);
     for (enum fault_kind kind = 0; kind < FAULT_KINDS; kind++) {
         c->options.counts[kind] = (unsigned)option(counts[kind].name, counts[kind].otherwise);

@@ -14,30 +14,11 @@
 
 /* --- files --- */
 
-static void run_shell(const char *format, const char *folder)
-{
-    char command[1024];
-
-    snprintf(command, sizeof command, format, folder, folder);
-    CHECK(system(command) == 0);
-}
-
-static FILE *open_file(const struct stage *s, const char *name)
-{
-    char path[512];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s", s->folder, name);
-    file = fopen(path, "w");
-    CHECK(file);
-    return file;
-}
-
 /* What is parked for a member of a share that is away may be more than the default of 1000, beyond which the broker
  * drops without a word. */
 static void write_broker_config(const struct stage *s)
 {
-    FILE *file = open_file(s, "mosquitto.conf");
+    FILE *file = process_open_file(s->folder, "mosquitto.conf");
 
     fprintf(file,
             "%s"
@@ -61,7 +42,7 @@ static void write_instance_config(const struct stage *s, const struct instance *
     FILE *file;
 
     snprintf(name, sizeof name, "%s.cfg", i->name);
-    file = open_file(s, name);
+    file = process_open_file(s->folder, name);
     fprintf(file,
             "instance = \"%s\";\n"
             "broker: { url = \"mqtt://127.0.0.1:%u\"; share_group = \"cluster\"; session_expiry_s = 60;\n"
@@ -191,8 +172,8 @@ void stage_init(struct stage *s, struct ledger *l)
     *s = (struct stage){.ledger = l, .broker_port = broker_free_port()};
     find_program(s, build);
     snprintf(path, sizeof path, "%s/cluster", build);
-    run_shell("rm -rf %s && mkdir -p %s/broker", path);
-    run_shell("mkdir -p %s/profiles", path);
+    process_run_shell("rm -rf %s && mkdir -p %s/broker", path);
+    process_run_shell("mkdir -p %s/profiles", path);
     resolve(path, s->folder);
     write_broker_config(s);
     s->broker_log = process_open_log(s->folder, "mosquitto.log");
@@ -234,5 +215,5 @@ void stage_release(struct stage *s, bool keep)
     database_stop(s->database);
     close(s->broker_log);
     if (!keep)
-        run_shell("rm -rf %s/*.log %s/journal-*", s->folder);
+        process_run_shell("rm -rf %s/*.log %s/journal-*", s->folder);
 }

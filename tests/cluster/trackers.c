@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "witness/process.h"
 
 static const struct {
     const char *model;
@@ -243,17 +244,6 @@ void trackers_turn(struct trackers *t, uint64_t now_ms)
 
 /* --- files for the service --- */
 
-static FILE *open_file(const char *folder, const char *name)
-{
-    char path[512];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    file = fopen(path, "w");
-    CHECK(file);
-    return file;
-}
-
 static void put_tracker(FILE *file, int32_t id, const char *model, bool is_last)
 {
     fprintf(file, "(%d, 1, '%s', %d)%s\n", id, model, SPEECH_OUTPUTS, is_last ? ";" : ",");
@@ -262,7 +252,7 @@ static void put_tracker(FILE *file, int32_t id, const char *model, bool is_last)
 /* User and session are those of the examples. */
 static void write_registry(const struct trackers *t, const char *folder)
 {
-    FILE *file = open_file(folder, "registry.sql");
+    FILE *file = process_open_file(folder, "registry.sql");
 
     fputs("INSERT INTO trackers (id, user_id, model, outputs) VALUES\n", file);
     for (unsigned i = 0; i < t->count; i++)
@@ -274,7 +264,7 @@ static void write_registry(const struct trackers *t, const char *folder)
 
 void trackers_write_files(const struct trackers *t, const char *folder, unsigned quarantine_ms)
 {
-    FILE *file = open_file(folder, "profiles/cluster_echo.cfg");
+    FILE *file = process_open_file(folder, "profiles/cluster_echo.cfg");
 
     fputs("models = [\"cluster_echo\"];\n"
           "command: { set = \"SET {command_id} {output} {enable?1:0}\";\n"
@@ -283,7 +273,7 @@ void trackers_write_files(const struct trackers *t, const char *folder, unsigned
           "  success = [\"^OK (?<key>[0-9]+)$\"]; refused = [\"^NO (?<key>[0-9]+)$\"]; };\n",
           file);
     fclose(file);
-    file = open_file(folder, "profiles/cluster_fifo.cfg");
+    file = process_open_file(folder, "profiles/cluster_fifo.cfg");
     fprintf(file,
             "models = [\"cluster_fifo\"];\n"
             "quarantine_ms = %u;\n"

@@ -122,6 +122,15 @@ static int who_says(const char *text)
     return -1;
 }
 
+/* The one that has sent the command. */
+static int who_commands(void)
+{
+    int who;
+
+    cr_assert(PUMP_UNTIL((who = who_says("command sent")) >= 0));
+    return who;
+}
+
 static int count_in_logs(const char *text)
 {
     int count = 0;
@@ -185,7 +194,7 @@ Test(service_shared, what_a_dead_one_has_commanded_its_ack_ends)
     field->is_silent = true;
     set_output(0);
     command = field_wait(field, 1);
-    cr_assert(PUMP_UNTIL((who = who_says("command sent")) >= 0));
+    who = who_commands();
     outputd_kill(services[who]);
     field_ack(field, command, "\"success\": true");
     field_ack(field, command, "\"success\": true"); /* the broker keeps one of the two for the dead one */
@@ -204,7 +213,7 @@ Test(service_shared, what_a_dead_one_had_pending_ends_at_its_deadline)
     set_output(0);
     set_output(1); /* waits for its turn */
     field_wait(field, 1);
-    cr_assert(PUMP_UNTIL((who = who_says("command sent")) >= 0));
+    who = who_commands();
     outputd_kill(services[who]);
     desk_expect_error(desk, "r0", 213, "unknown");
     desk_wait(desk, "r1");
@@ -235,7 +244,7 @@ Test(service_shared, one_that_stops_leaves_what_is_pending_to_the_other)
     field->is_silent = true;
     set_output(0);
     command = field_wait(field, 1);
-    cr_assert(PUMP_UNTIL((who = who_says("command sent")) >= 0));
+    who = who_commands();
     outputd_stop(services[who]);
     field_ack(field, command, "\"success\": true");
     expect_success(0);

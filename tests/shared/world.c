@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/map.h"
 #include "shared.h"
+#include "support/families.h"
 
 #define HASH "a6aa75587e5c59c32d347da438505fc3"
 
@@ -100,46 +101,11 @@ struct registry *world_registry(void)
     return r;
 }
 
-static const struct profile_description fifo = {
-    .name = "fifo",
-    .models = (const char *const[]){"fifo"},
-    .model_count = 1,
-    .base = {.outputs = OUTPUTS,
-             .set = true,
-             .set_all = true,
-             .set_payload.text = "out {output} {enable?1:0}",
-             .set_all_payload.text = "all {states on='1' off='0'}"},
-    .quarantine_ms = 1500,
-    .kind = PROFILE_DESCRIBED,
-    .match = MATCH_FIFO,
-    .success = {"^OK$"},
-    .refused = {"^ERR$"},
-};
-static const struct profile_description echoing = {
-    .name = "echoing",
-    .models = (const char *const[]){"echoing"},
-    .model_count = 1,
-    .base = {.outputs = OUTPUTS, .set = true, .set_payload.text = "out {output} {enable?1:0}"},
-    .kind = PROFILE_DESCRIBED,
-    .match = MATCH_ECHO,
-    .echo = "out {output} {enable?1:0}",
-    .success = {"^ok (?<key>.*)$"},
-    .refused = {"^no (?<key>.*)$"},
-};
-
 struct profiles *world_profiles(void)
 {
-    static const struct profile_description *const all[] = {&fifo, &echoing};
-    struct profiles *profiles = profiles_new("");
+    enum { QUARANTINE_MS = 1500 };
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        const char *key;
-        const char *error;
-        struct profile *p = profile_new(all[i], "", &key, &error);
-
-        CHECK(p && profiles_add(profiles, p, &error) == 0);
-    }
-    return profiles;
+    return families_profiles(0, QUARANTINE_MS);
 }
 
 /* --- to somebody who lives --- */

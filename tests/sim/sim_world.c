@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "sim.h"
+#include "support/families.h"
 
 #define HASH_GOOD "a6aa75587e5c59c32d347da438505fc3"
 #define HASH_BAD "ffffffffffffffffffffffffffffffff"
@@ -42,49 +43,9 @@ uint64_t tracker_timeout_ms(unsigned tracker)
 
 /* --- registry, profiles, configuration --- */
 
-static const struct profile_description fifo = {
-    .name = "fifo",
-    .models = (const char *const[]){"fifo"},
-    .model_count = 1,
-    .base = {.outputs = OUTPUTS,
-             .set = true,
-             .set_all = true,
-             .set_payload.text = "out {output} {enable?1:0}",
-             .set_all_payload.text = "all {states on='1' off='0'}"},
-    .ack_timeout_ms = FIFO_TIMEOUT_MS,
-    .quarantine_ms = FIFO_QUARANTINE_MS,
-    .kind = PROFILE_DESCRIBED,
-    .match = MATCH_FIFO,
-    .success = {"^OK$"},
-    .refused = {"^ERR$"},
-};
-
-static const struct profile_description echoing = {
-    .name = "echoing",
-    .models = (const char *const[]){"echoing"},
-    .model_count = 1,
-    .base = {.outputs = OUTPUTS, .set = true, .set_payload.text = "out {output} {enable?1:0}"},
-    .kind = PROFILE_DESCRIBED,
-    .match = MATCH_ECHO,
-    .echo = "out {output} {enable?1:0}",
-    .success = {"^ok (?<key>.*)$"},
-    .refused = {"^no (?<key>.*)$"},
-};
-
 struct profiles *world_profiles(void)
 {
-    static const struct profile_description *const all[] = {&fifo, &echoing};
-    struct profiles *profiles = profiles_new("");
-
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        const char *key;
-        const char *error;
-        struct profile *p = profile_new(all[i], "", &key, &error);
-
-        CHECK(p);
-        CHECK(profiles_add(profiles, p, &error) == 0);
-    }
-    return profiles;
+    return families_profiles(FIFO_TIMEOUT_MS, FIFO_QUARANTINE_MS);
 }
 
 struct registry *world_registry(bool one_left_out)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -80,4 +81,23 @@ uint16_t process_free_port(void)
         if (can_bind(port))
             return port;
     }
+}
+
+void process_run_shell(const char *format, const char *folder)
+{
+    char command[1024];
+
+    snprintf(command, sizeof command, format, folder, folder);
+    CHECK(system(command) == 0);
+}
+
+FILE *process_open_file(const char *folder, const char *name)
+{
+    char path[512];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "w");
+    CHECK(file);
+    return file;
 }
